@@ -1,0 +1,284 @@
+"""Every setting and its default. The field docstrings are the manual: `--help` prints them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from models.errors import ConfigError
+
+
+def _check(*rules: tuple[bool, str]) -> None:
+    for ok, complaint in rules:
+        if not ok:
+            raise ConfigError(f"{complaint}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Convert pictures and folders of pictures."""
+
+    inputs: Positional[tuple[Path, ...]]
+    """Picture files and folders; folders are searched in depth and mirrored."""
+    model: Annotated[str, arg(aliases=["-m"])]
+    """Name of an installed model (`translate models list`) or path of an .onnx file."""
+    out: Annotated[Path, arg(aliases=["-o"])]
+    """Folder for the results."""
+    device: Annotated[str, arg(aliases=["-d"])] = "auto"
+    """auto, cpu (ONNX Runtime), openvino, cuda or cuda:N. auto says what it chose."""
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    """Arithmetic of the network. auto: the fastest that the device reports it can do."""
+    tile: int = 512
+    """Largest side, in input pixels, that is computed in one piece where the model allows tiles."""
+    on_exists: Literal["skip", "overwrite", "error"] = "skip"
+    """What to do with a result that is already there."""
+    max_pixels: int = 400_000_000
+    """Refuse pictures with more pixels than this, before decoding them, and likewise results."""
+    json: bool = False
+    """Print the report as JSON on standard output instead of the table."""
+
+    def __post_init__(self) -> None:
+        _check(
+            (len(self.inputs) > 0, "no input: name at least one picture or folder"),
+            (self.tile >= 32, f"--tile {self.tile} is too small; use 32 or more pixels"),
+            (self.max_pixels >= 1, f"--max-pixels {self.max_pixels} refuses everything"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """What every training run needs, whatever the method."""
+
+    data: Path
+    """Folder of training pictures; `translate data check DIR` says how it is understood."""
+    out: Path
+    """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
+    resume: bool = False
+    """Go on from the last checkpoint in the run folder."""
+    start_from: Path | None = None
+    """A .safetensors checkpoint whose weights the generator starts with."""
+    name: str = ""
+    """Name of the model in its Manifest; the run folder's name if empty."""
+    source: str = ""
+    """Domain that is read, in words, for the Manifest."""
+    target: str = ""
+    """Domain that is written, in words, for the Manifest."""
+    training_data: str = ""
+    """What the pictures are and where they come from, for the Manifest."""
+    license: str = ""
+    """Terms of the weights that follow from the pictures, for the Manifest."""
+
+    generator: str = ""
+    """Network that paints; `translate models zoo` lists them."""
+    generator_arguments: dict[str, int] = field(default_factory=dict)
+    """Arguments of the generator: `--generator-arguments width 32 blocks 6`."""
+    discriminator: str = ""
+    """Network that judges; `translate models zoo` lists them."""
+    discriminator_arguments: dict[str, int] = field(default_factory=dict)
+    """Arguments of the discriminator."""
+
+    images: int = 0
+    """Length of training, in images seen (per domain); independent of batch size."""
+    batch: int = 1
+    """Images (per domain) in one update."""
+    load_size: int = 286
+    """Pictures are first resized to this many pixels a side (bicubic) ..."""
+    size: int = 256
+    """... then a random square of this many pixels is cut out."""
+    flip: bool = True
+    """Mirror pictures left to right at random."""
+
+    learning_rate: float = 2e-4
+    """Adam's step size, generator and discriminator."""
+    beta1: float = 0.5
+    """Adam's first momentum."""
+    beta2: float = 0.999
+    """Adam's second momentum."""
+    decay_from: float = 0.5
+    """Fraction of the run after which the learning rate falls linearly to zero; 1 keeps it constant."""
+    warmup_images: int = 0
+    """Images over which the learning rate rises from zero."""
+    ema: float = 0.999
+    """Decay of the running average of the generator's weights, which is what samples, validation and export use;
+    0 uses the plain weights."""
+
+    seed: int = 0
+    """Same seed, same result on the same device."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 autocast on a GPU that has it, else fp32."""
+    compile: bool = False
+    """Compile the networks (torch.compile; on a CPU it needs a C++ compiler). Worth it from a few thousand updates."""
+    workers: int = 2
+    """Processes that load pictures; 0 loads in the main one."""
+    validation: int = 0
+    """Pictures kept aside, never trained on, and measured at each checkpoint."""
+    log_images: int = 1_000
+    """Write a line to stats.jsonl every so many images."""
+    sample_images: int = 20_000
+    """Write a grid of samples and measure the validation pictures every so many images."""
+    checkpoint_minutes: float = 5.0
+    """Write a checkpoint every so many minutes, and at the end."""
+
+    def __post_init__(self) -> None:
+        _check(
+            (self.images >= 1, f"--images {self.images}: a run sees at least one image"),
+            (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
+            (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
+            (
+                self.load_size >= self.size,
+                f"--load-size {self.load_size} is below --size {self.size}: nothing of that size can be cut from it",
+            ),
+            (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
+            (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
+            (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
+            (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
+            (self.validation >= 0, f"--validation {self.validation} must be 0 or more"),
+            (self.log_images >= 1, f"--log-images {self.log_images} must be 1 or more"),
+            (self.sample_images >= 1, f"--sample-images {self.sample_images} must be 1 or more"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixConfig(TrainingConfig):
+    """Aligned pairs (Isola et al. 2017). Defaults are the paper's for facades; recipes override them."""
+
+    generator: str = "unet_256"
+    discriminator: str = "patchgan"
+    direction: Literal["left-to-right", "right-to-left"] = "left-to-right"
+    """Which half of a side-by-side picture is the input."""
+    images: int = 80_000
+    """200 epochs of the 400 facades."""
+    l1_weight: float = 100.0
+    """λ in eq. 4: how strongly the result must equal the target."""
+    ema: float = 0.0
+    """The paper has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANConfig(TrainingConfig):
+    """Two unpaired piles (Zhu et al. 2017). Defaults are the paper's; recipes override them."""
+
+    generator: str = "resnet_9blocks"
+    discriminator: str = "patchgan"
+    images: int = 266_800
+    """200 epochs of the 1,334 zebras."""
+    cycle_weight: float = 10.0
+    """λ in eq. 3: how strongly A -> B -> A must return to A."""
+    identity_weight: float = 0.5
+    """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
+    pool: int = 50
+    """Earlier fakes that the discriminators are shown again; 0 for none."""
+    ema: float = 0.0
+    """The paper has none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SRGANConfig(TrainingConfig):
+    """Super-resolution (Ledig et al. 2017). Defaults are the paper's first stage; recipes override them."""
+
+    generator: str = "srresnet_x4"
+    discriminator: str = "vgg"
+    stage: Literal["pixel", "adversarial"] = "pixel"
+    """pixel: distance to the original (the paper's SRResNet). adversarial: the paper's SRGAN, from --start-from."""
+    pixel_loss: Literal["mse", "l1"] = "mse"
+    """Distance in pixels; the paper's is mse."""
+    pixel_weight: float = 1.0
+    """Weight of the pixel distance; the paper has 0 in its second stage."""
+    perceptual_weight: float = 0.006
+    """Weight of the distance between VGG-19 features (second stage only)."""
+    adversarial_weight: float = 1e-3
+    """Weight of the adversarial loss (second stage only; eq. 3)."""
+    images: int = 16_000_000
+    """One million updates of 16."""
+    batch: int = 16
+    size: int = 96
+    """Side of the high-resolution squares that are cut out at random."""
+    load_size: int = 96
+    """Not used: pictures are cut at their own size, never resized."""
+    learning_rate: float = 1e-4
+    beta1: float = 0.9
+    decay_from: float = 1.0
+    rotate: bool = False
+    """Also turn pictures by 90, 180 and 270 degrees at random."""
+    shrink: dict[str, float] = field(default_factory=lambda: {"bicubic": 1.0})
+    """Kernels that make the small picture, and how often each is drawn: box, bicubic, lanczos, nearest."""
+    jpeg_chance: float = 0.0
+    """How often the small picture is damaged by JPEG ..."""
+    jpeg_quality: tuple[int, int] = (75, 95)
+    """... of a quality between these."""
+    palette_chance: float = 0.0
+    """How often the small picture is reduced to a palette ..."""
+    palette_colors: tuple[int, int] = (16, 256)
+    """... of a size between these, evenly in powers of two ..."""
+    dither_chance: float = 0.5
+    """... and how often that is done with dithering (Floyd-Steinberg)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = set(self.shrink) - {"box", "bicubic", "lanczos", "nearest"}
+        _check(
+            (not unknown, f"--shrink {', '.join(sorted(unknown))}: known are box, bicubic, lanczos, nearest"),
+            (
+                sum(self.shrink.values()) > 0 and min(self.shrink.values()) >= 0,
+                "--shrink needs at least one kernel with a weight above 0",
+            ),
+            *(
+                (0 <= chance <= 1, f"{name} {chance} is a chance, 0 to 1")
+                for name, chance in (
+                    ("--jpeg-chance", self.jpeg_chance),
+                    ("--palette-chance", self.palette_chance),
+                    ("--dither-chance", self.dither_chance),
+                )
+            ),
+            (
+                1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100,
+                f"--jpeg-quality {self.jpeg_quality}: two values from 1 to 100, the smaller first",
+            ),
+            (
+                2 <= self.palette_colors[0] <= self.palette_colors[1] <= 256,
+                f"--palette-colors {self.palette_colors}: two values from 2 to 256, the smaller first",
+            ),
+            (
+                self.stage == "pixel" or self.start_from is not None or self.resume,
+                "--stage adversarial starts from a generator of the first stage: name it with --start-from",
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """Turn a run's or a checkpoint's generator into one self-describing ONNX file."""
+
+    checkpoint: Positional[Path]
+    """A .safetensors checkpoint, or a run folder: its newest one."""
+    out: Annotated[Path, arg(aliases=["-o"])]
+    """The .onnx file to write."""
+    generator: str = ""
+    """Which of the run's generators, where it has several (CycleGAN: ab or ba)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppConfig:
+    """Serve the web page."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Any but this machine's own needs --auth."""
+    port: int = 7860
+    """Port to listen on; the next free one if it is taken."""
+    auth: UseAppendAction[tuple[str, ...]] = ()
+    """user:password that visitors must give; may be repeated."""
+    device: str = "auto"
+    """As in `translate run`."""
+    max_pixels: int = 50_000_000
+    """Refuse pictures with more pixels than this, and likewise results."""
+    open: bool = False
+    """Open the page in a browser."""
