@@ -4,17 +4,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 from models.errors import ConfigError
+
+
+def _named(kind: type[int] | type[float]) -> PrimitiveConstructorSpec[dict[str, Any]]:
+    """`--option NAME VALUE NAME VALUE` for a dict; tyro alone knows no new names once there is a default."""
+
+    def read(words: list[str]) -> dict[str, Any]:
+        if len(words) % 2:
+            raise ValueError("a name has no value")
+        return {name: kind(value) for name, value in zip(words[::2], words[1::2], strict=True)}
+
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=f"[NAME {kind.__name__.upper()} ...]",
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda values: [str(part) for pair in values.items() for part in pair],
+    )
+
+
+Counts = Annotated[dict[str, int], _named(int)]
+Weights = Annotated[dict[str, float], _named(float)]
 
 
 def _check(*rules: tuple[bool, str]) -> None:
     for ok, complaint in rules:
         if not ok:
             raise ConfigError(f"{complaint}.")
+
+
+def _load_size(load_size: int, size: int) -> tuple[bool, str]:
+    return (
+        load_size >= size,
+        f"--load-size {load_size} is below --size {size}: no square of that size can be cut from it",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +66,8 @@ class RunConfig:
     """What to do with a result that is already there."""
     max_pixels: int = 400_000_000
     """Refuse pictures with more pixels than this, before decoding them, and likewise results."""
+    overview: Path | None = None
+    """Also write a sheet with pairs of before and after to this .png file; an older one is replaced."""
     json: bool = False
     """Print the report as JSON on standard output instead of the table."""
 
@@ -45,6 +76,10 @@ class RunConfig:
             (len(self.inputs) > 0, "no input: name at least one picture or folder"),
             (self.tile >= 32, f"--tile {self.tile} is too small; use 32 or more pixels"),
             (self.max_pixels >= 1, f"--max-pixels {self.max_pixels} refuses everything"),
+            (
+                self.overview is None or self.overview.suffix.lower() == ".png",
+                f"--overview {self.overview} is written as PNG; let its name end in .png",
+            ),
         )
 
 
@@ -53,7 +88,7 @@ class TrainingConfig:
     """What every training run needs, whatever the method."""
 
     data: Path
-    """Folder of training pictures; `translate data check DIR` says how it is understood."""
+    """Folder of training pictures, laid out as the method needs it."""
     out: Path
     """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
     resume: bool = False
@@ -73,21 +108,19 @@ class TrainingConfig:
 
     generator: str = ""
     """Network that paints; `translate models zoo` lists them."""
-    generator_arguments: dict[str, int] = field(default_factory=dict)
+    generator_arguments: Counts = field(default_factory=dict)
     """Arguments of the generator: `--generator-arguments width 32 blocks 6`."""
     discriminator: str = ""
     """Network that judges; `translate models zoo` lists them."""
-    discriminator_arguments: dict[str, int] = field(default_factory=dict)
+    discriminator_arguments: Counts = field(default_factory=dict)
     """Arguments of the discriminator."""
 
     images: int = 0
     """Length of training, in images seen (per domain); independent of batch size."""
     batch: int = 1
     """Images (per domain) in one update."""
-    load_size: int = 286
-    """Pictures are first resized to this many pixels a side (bicubic) ..."""
     size: int = 256
-    """... then a random square of this many pixels is cut out."""
+    """Side, in pixels, of the squares that are cut out at random."""
     flip: bool = True
     """Mirror pictures left to right at random."""
 
@@ -110,7 +143,7 @@ class TrainingConfig:
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 autocast on a GPU that has it, else fp32."""
+    """auto: bf16 autocast where the device computes it natively, else fp32."""
     compile: bool = False
     """Compile the networks (torch.compile; on a CPU it needs a C++ compiler). Worth it from a few thousand updates."""
     workers: int = 2
@@ -129,10 +162,6 @@ class TrainingConfig:
             (self.images >= 1, f"--images {self.images}: a run sees at least one image"),
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
             (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
-            (
-                self.load_size >= self.size,
-                f"--load-size {self.load_size} is below --size {self.size}: nothing of that size can be cut from it",
-            ),
             (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
             (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
             (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
@@ -153,10 +182,16 @@ class Pix2PixConfig(TrainingConfig):
     """Which half of a side-by-side picture is the input."""
     images: int = 80_000
     """200 epochs of the 400 facades."""
+    load_size: int = 286
+    """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     l1_weight: float = 100.0
     """λ in eq. 4: how strongly the result must equal the target."""
     ema: float = 0.0
     """The paper has none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(_load_size(self.load_size, self.size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +202,8 @@ class CycleGANConfig(TrainingConfig):
     discriminator: str = "patchgan"
     images: int = 266_800
     """200 epochs of the 1,334 zebras."""
+    load_size: int = 286
+    """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     cycle_weight: float = 10.0
     """λ in eq. 3: how strongly A -> B -> A must return to A."""
     identity_weight: float = 0.5
@@ -178,7 +215,9 @@ class CycleGANConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"))
+        _check(
+            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"), _load_size(self.load_size, self.size)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,14 +241,12 @@ class SRGANConfig(TrainingConfig):
     batch: int = 16
     size: int = 96
     """Side of the high-resolution squares that are cut out at random."""
-    load_size: int = 96
-    """Not used: pictures are cut at their own size, never resized."""
     learning_rate: float = 1e-4
     beta1: float = 0.9
     decay_from: float = 1.0
     rotate: bool = False
     """Also turn pictures by 90, 180 and 270 degrees at random."""
-    shrink: dict[str, float] = field(default_factory=lambda: {"bicubic": 1.0})
+    shrink: Weights = field(default_factory=lambda: {"bicubic": 1.0})
     """Kernels that make the small picture, and how often each is drawn: box, bicubic, lanczos, nearest."""
     jpeg_chance: float = 0.0
     """How often the small picture is damaged by JPEG ..."""

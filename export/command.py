@@ -1,0 +1,74 @@
+"""`translate export`: a run or a checkpoint to an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.errors import MissingExtra, UnknownGenerator, UsageError
+
+
+def export_command(checkpoint: Path, out: Path, generator: str = "") -> Path:
+    """Export a checkpoint, or the newest one of a run, to one verified ONNX file.
+
+    Args:
+        checkpoint: a .safetensors file, a folder of them, or a run folder.
+        out: the .onnx file; replaced, once the new one is verified, if it exists.
+        generator: which of several, by the name of its file: `ab` for `ab.safetensors`.
+    Returns:
+        `out`.
+    Raises:
+        UsageError: no such checkpoint, several to choose from, or `out` is no .onnx file.
+        BadCheckpoint, BadManifest: the checkpoint is damaged.
+        ExportError: the file would not compute what the network computes.
+    """
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"cannot export to {out}: name a file that ends in .onnx with -o.")
+    weights = find_checkpoint(checkpoint, generator)
+    try:
+        from export.onnx import export_onnx
+        from models.checkpoint import load_checkpoint
+        from models.layers import per_picture
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", f"translate export (which uses {error.name})") from None
+
+    network, manifest = load_checkpoint(weights)
+    # Pix2Pix normalizes by the picture at hand (Isola et al. 2017, section 3.3), with BatchNorm's weights.
+    if manifest.normalization == "picture" and getattr(network, "normalization", None) == "fixed":
+        network = per_picture(network)
+    return export_onnx(network, manifest, out)
+
+
+def find_checkpoint(place: Path, generator: str = "") -> Path:
+    """The .safetensors file that is meant: the file itself, or the one in a folder or a run's newest checkpoint.
+
+    Raises:
+        UsageError: none there, or several and none named.
+        UnknownGenerator: none of that name.
+    """
+    if place.is_file():
+        found = [place]
+    elif place.is_dir():
+        found = sorted(_newest(place).glob("*.safetensors"))
+    else:
+        raise UsageError(f"there is no {place}: name a run folder or a .safetensors checkpoint.")
+    if not found or found[0].suffix != ".safetensors":
+        raise UsageError(f"{place} holds no checkpoint: name a run folder or a .safetensors file.")
+    named = {file.stem: file for file in found}
+    if not generator:
+        if len(found) > 1:
+            choice = " or ".join(named)
+            raise UsageError(f"{found[0].parent} holds several generators: add --generator {choice}.")
+        return found[0]
+    if generator not in named:
+        raise UnknownGenerator(generator, named, f"These are the ones in {found[0].parent}.")
+    return named[generator]
+
+
+def _newest(folder: Path) -> Path:
+    """Of a run, its newest checkpoint: they are named by the images seen. Any other folder, itself."""
+    seen = {
+        int(entry.name): entry
+        for entry in folder.glob("checkpoints/*")
+        if entry.name.isdecimal() and any(entry.glob("*.safetensors"))
+    }
+    return seen[max(seen)] if seen else folder

@@ -1,0 +1,92 @@
+"""The generator of CycleGAN: an encoder, residual blocks, a decoder."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from models.layers import Generator, Norm, norm_layer, normal_init, normalization_of
+from models.receptive import conv, receptive_radius, transposed
+
+
+def c7s1(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """7 x 7 convolution, stride 1, reflected border; norm; ReLU."""
+    return nn.Sequential(
+        nn.ReflectionPad2d(3),
+        nn.Conv2d(before, after, 7, bias=norm != "batch"),
+        norm_layer(norm, after),
+        nn.ReLU(),
+    )
+
+
+def down(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """3 x 3 convolution, stride 2; norm; ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=2, padding=1, bias=norm != "batch"),
+        norm_layer(norm, after),
+        nn.ReLU(),
+    )
+
+
+def up(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """3 x 3 transposed convolution, stride 1/2; norm; ReLU."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1, bias=norm != "batch"),
+        norm_layer(norm, after),
+        nn.ReLU(),
+    )
+
+
+def to_image(before: int, channels: int) -> nn.Sequential:
+    """7 x 7 convolution with a reflected border; tanh."""
+    return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(before, channels, 7), nn.Tanh())
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with reflected borders, added to their input; no ReLU after the sum."""
+
+    def __init__(self, width: int, norm: Norm) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(width, width, 3, bias=norm != "batch"),
+            norm_layer(norm, width),
+            nn.ReLU(),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(width, width, 3, bias=norm != "batch"),
+            norm_layer(norm, width),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.branch(features)
+
+
+class ResNetGenerator(Generator):
+    """Johnson et al. 2016 generator as CycleGAN uses it (Zhu et al. 2017, appendix 7.2).
+
+    c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3. InstanceNorm has no parameters; convolutions have
+    biases where no BatchNorm follows. Initialisation: N(0, 0.02).
+
+    Shapes: [B, C, H, W] -> [B, C, H, W]; H and W multiples of 4, at least 8 (a border of one pixel is
+    reflected at a quarter of the size); values in [-1, 1]. 11,378,179 parameters with 9 blocks, 7,837,699
+    with 6.
+    """
+
+    def __init__(self, channels: int = 3, width: int = 64, blocks: int = 9, norm: Norm = "instance") -> None:
+        super().__init__()
+        self.channels, self.scale, self.multiple, self.minimum = channels, 1, 4, 8
+        self.normalization = normalization_of(norm)
+        halves, doubles = [conv(3, stride=2)] * 2, [transposed(3, stride=2, padding=1)] * 2
+        path = [conv(7), *halves, *[conv(3)] * (2 * blocks), *doubles, conv(7)]
+        self.radius = receptive_radius(path, multiple=self.multiple)
+
+        self.encode = nn.Sequential(
+            c7s1(channels, width, norm), down(width, 2 * width, norm), down(2 * width, 4 * width, norm)
+        )
+        self.transform = nn.Sequential(*(ResidualBlock(4 * width, norm) for _ in range(blocks)))
+        self.decode = nn.Sequential(
+            up(4 * width, 2 * width, norm), up(2 * width, width, norm), to_image(width, channels)
+        )
+        normal_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.decode(self.transform(self.encode(image)))

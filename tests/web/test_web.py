@@ -1,0 +1,251 @@
+"""The page as a program uses it: a started server, gradio_client, and the files that come back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from onnx_models import make_model
+from PIL import Image
+
+from models.errors import ConfigError
+from translate.config import AppConfig
+from translate.convert import translate_picture
+from translate.images import read_picture, write_picture
+from translate.inference import Translator
+from translate.web.engine import as_png
+from translate.web.server import free_port, serve
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 250_000
+PORT = 17860
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("models")
+    make_model(folder / "twice" / "model.onnx", scale=2, name="twice")
+    make_model(folder / "negative" / "model.onnx", scale=1, paint="invert", name="negative")
+    (folder / "broken").mkdir()
+    (folder / "broken" / "model.onnx").write_bytes(b"not a model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLATE_MODELS", str(folder))
+        yield folder
+
+
+@contextmanager
+def served(folder: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server as its users start it: a process of its own, whose temporary files go to `folder`."""
+    code = (
+        "import sys\n"
+        "from translate.config import AppConfig\n"
+        "from translate.web import build_app, serve\n"
+        f"serve(AppConfig(port={PORT}, device='cpu', max_pixels={LIMIT}, {', '.join(arguments)}))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    environment = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert line.startswith("The page is at http://127.0.0.1:"), line + process.stderr.read()
+        yield line.split()[4], process
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def address(models: Path, files: Path) -> Iterator[str]:
+    with served(files) as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    downloads = tmp_path_factory.mktemp("downloads")
+    client = Client(address, verbose=False, download_files=downloads, analytics_enabled=False)
+    yield client
+    client.close()
+
+
+def make_picture(path: Path) -> Path:
+    noise = np.random.default_rng(3)
+    if path.name.startswith("deep"):
+        cv2.imwrite(str(path), noise.integers(0, 65536, (21, 30, 3), np.uint16))
+    elif path.suffix == ".png":
+        Image.fromarray(noise.integers(0, 256, (17, 23, 4), np.uint8)).save(path, dpi=(300, 300))
+    else:
+        Image.fromarray(noise.integers(0, 256, (17, 23, 3), np.uint8)).save(path)
+    return path
+
+
+def shape(path: str | Path) -> tuple[str, tuple[int, int]]:
+    with Image.open(path) as image:
+        return image.mode, image.size
+
+
+@pytest.mark.parametrize("name", ["sprite with ümlaut.png", "deep.png", "wall.tga", "photo.jpg"])
+@pytest.mark.parametrize("model", ["twice", "negative"])
+def test_the_download_is_the_file_that_the_engine_wrote(
+    client: Client, models: Path, tmp_path: Path, name: str, model: str
+) -> None:
+    source = make_picture(tmp_path / name)
+    slider, download, summary = client.predict(model, handle_file(source), api_name="/translate")
+
+    translator = Translator.open(models / model / "model.onnx", device="cpu")
+    expected = tmp_path / "expected.png"
+    write_picture(translate_picture(as_png(read_picture(source)), translator), expected)
+    assert Path(download).read_bytes() == expected.read_bytes()
+    assert Path(download).name == f"{source.stem}_{model}.png"
+
+    picture, result = read_picture(source), read_picture(Path(download))
+    assert result.color.dtype == picture.color.dtype
+    assert (result.alpha is None) == (picture.alpha is None)
+    assert result.dpi == picture.dpi
+    width, height = picture.size
+    assert f"{width} × {height} → {result.size[0]} × {result.size[1]} pixels" in summary
+    assert summary.startswith(f"{model} on {translator.device}")
+    mode = "RGBA" if result.alpha is not None else "RGB"
+    assert [shape(side) for side in slider] == [(mode, result.size)] * 2
+
+
+def test_a_large_result_is_shrunk_for_the_slider_only(
+    client: Client, tmp_path: Path
+) -> None:
+    source = tmp_path / "long.png"
+    Image.new("RGB", (1500, 20), "red").save(source)
+    slider, download, summary = client.predict("twice", handle_file(source), api_name="/translate")
+    assert shape(download) == ("RGB", (3000, 40))
+    assert [shape(side) for side in slider] == [("RGB", (2048, 27))] * 2
+    assert "The slider shows 2048 × 27" in summary
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("notes.png", b"no picture at all", "cannot read notes.png: not a picture"),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "cannot read drawing.svg: not a picture"),
+        ("empty.png", b"", "cannot read empty.png: the file is empty"),
+    ],
+)
+def test_a_bad_file_gets_the_sentence(
+    client: Client, files: Path, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(content)
+    with pytest.raises(AppError) as caught:
+        client.predict("twice", handle_file(source), api_name="/translate")
+    assert caught.value.message.startswith(words)
+    assert str(files) not in caught.value.message
+    assert "Traceback" not in caught.value.message
+
+
+def test_pixel_limits_hold_for_picture_and_result(client: Client, tmp_path: Path) -> None:
+    for size in ((501, 500), (400, 400)):
+        source = tmp_path / "large.png"
+        Image.new("L", size).save(source)
+        with pytest.raises(AppError, match="250,000"):
+            client.predict("twice", handle_file(source), api_name="/translate")
+
+
+def test_no_picture_gets_a_sentence(client: Client) -> None:
+    with pytest.raises(AppError, match="drop a picture first"):
+        client.predict("twice", None, api_name="/translate")
+
+
+def test_visitors_name_models_not_files(client: Client, models: Path, tmp_path: Path) -> None:
+    source = make_picture(tmp_path / "a.png")
+    for model in (str(models / "twice" / "model.onnx"), "../twice", "broken"):
+        with pytest.raises(AppError, match="not in the list of choices"):
+            client.predict(model, handle_file(source), api_name="/translate")
+
+
+def test_addresses_are_not_fetched(address: str, tmp_path: Path) -> None:
+    for given in ("http://example.invalid/a.png", "https://example.invalid/a.png"):
+        answer = httpx.post(
+            f"{address}gradio_api/call/translate",
+            json={"data": ["twice", {"path": given, "url": given, "meta": {"_type": "gradio.FileData"}}]},
+        )
+        event = answer.json()["event_id"]
+        text = httpx.get(f"{address}gradio_api/call/translate/{event}", timeout=60).text
+        assert "upload the file itself" in text
+        assert httpx.get(f"{address}gradio_api/file={given}").status_code in (403, 404)
+
+
+def test_files_of_the_machine_are_out_of_reach(address: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    upload = httpx.post(f"{address}gradio_api/upload", files={"files": ("a.txt", b"mine")}).json()[0]
+    assert httpx.get(f"{address}gradio_api/file={upload}").text == "mine"
+    for path in (secret, ROOT / "pyproject.toml", f"{Path(upload).parent}/../../../../../etc/passwd"):
+        assert httpx.get(f"{address}gradio_api/file={path}").status_code == 403
+
+
+def test_the_page_asks_nothing_of_other_machines(address: str) -> None:
+    page = httpx.get(address).text
+    config = httpx.get(f"{address}config").json()
+    assert "fonts.googleapis" not in page
+    assert config["stylesheets"] == []
+    assert config["analytics_enabled"] is False
+    assert httpx.get(f"{address}monitoring").status_code in (403, 404)
+
+
+def test_the_api_has_one_documented_action(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert list(endpoints) == ["/translate"]
+    assert endpoints["/translate"]["description"].startswith("Translate a picture with an installed model.")
+
+
+@pytest.mark.parametrize("auth", [("user",), (":password",), ("user:",), ("good:one", "bad")])
+def test_accounts_are_user_and_password(auth: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="is not user:password") as caught:
+        serve(AppConfig(auth=auth))
+    assert all(entry not in str(caught.value) for entry in ("password,", "bad"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "pc.example"])
+def test_other_machines_need_an_account(host: str) -> None:
+    with pytest.raises(ConfigError, match="--auth user:password"):
+        serve(AppConfig(host=host))
+
+
+def test_accounts_are_asked_for_and_serving_ends_cleanly(models: Path, tmp_path: Path) -> None:
+    with served(tmp_path, "auth=('user:right',)") as (address, process):
+        assert httpx.get(f"{address}config").status_code == 401
+        for password, status in (("wrong", 400), ("right", 200)):
+            answer = httpx.post(f"{address}login", data={"username": "user", "password": password})
+            assert answer.status_code == status
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=60)[1]
+        assert (process.returncode, rest) == (0, "\nStopped.\n")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_gives_the_next() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert port < free_port("127.0.0.1", port) <= port + 100
+
+
+def test_app_py_is_a_few_lines() -> None:
+    assert len((ROOT / "app.py").read_text().splitlines()) <= 15

@@ -1,0 +1,196 @@
+"""File contents to a Picture. Header first; then pixels; then what else the file says."""
+
+from __future__ import annotations
+
+import math
+from typing import IO, Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from models.errors import BadPicture, TooLarge
+from translate.picture import FORMATS, Array, Picture
+
+ORIENTATION = 274
+# A TIFF's tags also describe how its bytes lie; these alone (and EXIF, GPS) say something about the picture.
+DESCRIPTIVE_TAGS = frozenset({270, 271, 272, 305, 306, 315, 33432, 34665, 34853})
+STEPS = {"1": 255, "L;2": 85, "L;4": 17}
+"""What one grey level of a file with fewer than 8 bits is worth in 8 bits."""
+# Pillow's own limit is a constant; ours is an option, checked as soon as the header is read.
+Image.MAX_IMAGE_PIXELS = 400_000_000
+
+
+def decode(file: IO[bytes], max_pixels: int) -> Picture:
+    """Decode the picture in an open file.
+
+    Raises:
+        TooLarge: the header announces more than `max_pixels`; no pixel was decoded.
+        BadPicture: a kind of picture that cannot be kept faithfully; the message is the bare reason.
+        Others: whatever the decoders raise on damaged files.
+    """
+    image = Image.open(file, formats=FORMATS)
+    width, height = image.size
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"it has {width} x {height} = {width * height:,} pixels, more than {max_pixels:,}; "
+            "raise --max-pixels if it is meant."
+        )
+    notices = _frames(image)
+    deep = _is_16_bit(image)
+    step = STEPS.get(_raw_mode(image), 1)
+    lossless = _is_lossless(image, file)
+    exif, orientation, trouble = _exif(image)
+    notices += trouble
+    image.load()  # also for 16 bits: OpenCV returns the readable part of a truncated file without a word
+
+    if deep:
+        color, alpha = _pixels_16_bit(image, file)
+    else:
+        color, alpha, more = _pixels_8_bit(image, step)
+        notices += more
+    if image.format != "TIFF":  # there both decoders have turned the picture already
+        color, alpha = _upright(color, orientation), None if alpha is None else _upright(alpha, orientation)
+    if {"xmp", "XML:com.adobe.xmp"} & image.info.keys() or getattr(image, "text", None):
+        notices += ("its XMP or text notes were not kept",)
+    profile = image.info.get("icc_profile") if image.mode != "CMYK" else None
+    return Picture(
+        color=np.ascontiguousarray(color),
+        alpha=None if alpha is None else np.ascontiguousarray(alpha),
+        format="JPEG" if image.format == "MPO" else str(image.format),
+        lossless=lossless,
+        icc_profile=profile or None,
+        exif=exif,
+        dpi=_dpi(image.info.get("dpi")),
+        gamma=image.info.get("gamma"),
+        layout=tuple((key, image.info[key]) for key in ("orientation", "compression") if key in image.info)
+        if image.format == "TGA"
+        else (),
+        notices=notices,
+    )
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the file stores its pixels, in Pillow's words; known until they are loaded."""
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
+    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _frames(image: Image.Image) -> tuple[str, ...]:
+    count = int(getattr(image, "n_frames", 1))
+    notices = (f"only the first of its {count} pictures was converted",) if count > 1 else ()
+    return (
+        (*notices, "the result is reduced to 256 colours, as GIF demands")
+        if image.format == "GIF"
+        else notices
+    )
+
+
+def _is_lossless(image: Image.Image, file: IO[bytes]) -> bool:
+    if image.format != "WEBP":
+        return image.format not in ("JPEG", "MPO")
+    place = file.tell()
+    file.seek(0)
+    head = file.read(4096)
+    file.seek(place)
+    return b"VP8L" in head
+
+
+def _is_16_bit(image: Image.Image) -> bool:
+    if image.format == "PNG":
+        return ";16" in _raw_mode(image)
+    if image.format != "TIFF":
+        return False
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    bits, kinds = set(tags.get(258, (1,))), set(tags.get(339, (1,)))
+    if max(bits) <= 8:
+        return False
+    if bits != {16} or kinds != {1} or tags.get(262) not in (1, 2):
+        raise BadPicture(
+            "a TIFF of this kind cannot be kept faithfully "
+            f"({'/'.join(map(str, sorted(bits)))} bits, sample format {'/'.join(map(str, sorted(kinds)))}); "
+            "save it with 8 or 16 bits, grey or RGB."
+        )
+    return True
+
+
+def _pixels_16_bit(image: Image.Image, file: IO[bytes]) -> tuple[Array, Array | None]:
+    """Through OpenCV: Pillow cuts 16-bit RGB to 8 bits in silence."""
+    file.seek(0)
+    pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise BadPicture("its 16-bit pixels cannot be decoded.")
+    if pixels.ndim == 2:
+        return pixels, _keyed(pixels, image, 1)
+    grey = image.mode in ("L", "LA") or image.mode.startswith("I")
+    color = pixels[..., 0] if grey else pixels[..., 2::-1]
+    has_alpha = pixels.shape[2] == 4
+    if has_alpha and "transparency" not in image.info:
+        return color, pixels[..., 3]
+    return color, _keyed(color, image, 1)
+
+
+def _pixels_8_bit(image: Image.Image, step: int) -> tuple[Array, Array | None, tuple[str, ...]]:
+    mode, notices = image.mode, ()
+    if mode in ("P", "PA"):
+        image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
+    elif mode in ("1", "RGBX", "YCbCr", "La", "RGBa"):
+        image = image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, "RGB"))
+    elif mode == "CMYK":
+        notices = ("it was converted from CMYK to RGB, without its colour profile",)
+        image = image.convert("RGB")
+    elif mode not in ("L", "LA", "RGB", "RGBA"):
+        raise BadPicture(
+            f"pixels of kind {mode} cannot be kept faithfully; save it as 8 or 16 bits, grey or RGB."
+        )
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        return pixels, _keyed(pixels, image, step), notices
+    if pixels.shape[2] == 2:
+        return pixels[..., 0], pixels[..., 1], notices
+    color = pixels[..., :3]
+    return color, pixels[..., 3] if pixels.shape[2] == 4 else _keyed(color, image, 1), notices
+
+
+def _keyed(color: Array, image: Image.Image, step: int) -> Array | None:
+    """Alpha of a picture in which one colour means transparent (PNG's tRNS)."""
+    key = image.info.get("transparency")
+    if not isinstance(key, int | tuple):
+        return None
+    hit = color == np.asarray(key) * step
+    if hit.ndim == 3:
+        hit = hit.all(axis=2)
+    return np.where(hit, 0, np.iinfo(color.dtype).max).astype(color.dtype)
+
+
+def _exif(image: Image.Image) -> tuple[bytes | None, int, tuple[str, ...]]:
+    """EXIF without orientation, the orientation, and what went wrong."""
+    try:
+        exif = image.getexif()
+        orientation = exif.pop(ORIENTATION, 1)
+        for tag in set(exif) - DESCRIPTIVE_TAGS if image.format == "TIFF" else ():
+            del exif[tag]
+        block = exif.tobytes() if len(exif) else None
+    except Exception as error:  # noqa: BLE001  Pillow raises a dozen kinds on damaged EXIF; the picture is worth more
+        return None, 1, (f"its EXIF data is damaged and was not kept ({error})",)
+    return block, orientation if isinstance(orientation, int) else 1, ()
+
+
+def _upright(pixels: Array, orientation: int) -> Array:
+    """Apply EXIF orientation 1 to 8; anything else means upright."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _dpi(value: Any) -> tuple[float, float] | None:
+    try:
+        x, y = float(value[0]), float(value[1])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None
+    return (x, y) if math.isfinite(x) and math.isfinite(y) and x > 0 and y > 0 else None

@@ -1,0 +1,199 @@
+"""A Picture to the contents of a file, in the format that it came in."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from models.errors import BadPicture
+from translate.picture import Array, Picture
+
+SIDE_LIMITS = {"JPEG": 65_535, "WEBP": 16_383, "GIF": 65_535, "TGA": 65_535}
+"""Longest side that a format can say, in pixels."""
+EXIF_HEADER = b"Exif\x00\x00"
+EXIF_IFD, EXIF_WIDTH, EXIF_HEIGHT = 34665, 40962, 40963
+
+
+def encode(picture: Picture) -> bytes:
+    """Encode a picture in its own format: JPEG at quality 95, 4:4:4; GIF with 256 colours; others lossless.
+
+    Raises:
+        BadPicture: the format cannot hold it; the message is the bare reason.
+    """
+    check_fits(picture.format, *picture.size)
+    if picture.alpha is not None and picture.format == "JPEG":
+        raise BadPicture("JPEG has no alpha; choose PNG.")
+    if picture.color.dtype == np.uint16 and picture.format not in ("PNG", "TIFF"):
+        raise BadPicture(f"{picture.format} has no 16 bits; choose PNG.")
+    return ENCODERS[picture.format](picture)
+
+
+def check_fits(format_name: str, width: int, height: int) -> None:
+    """Say beforehand whether a format can hold a picture of this size.
+
+    Raises:
+        BadPicture: it cannot.
+    """
+    limit = SIDE_LIMITS.get(format_name)
+    if limit is not None and max(width, height) > limit:
+        raise BadPicture(
+            f"a {format_name} holds at most {limit:,} pixels a side, not {width} x {height}; use PNG."
+        )
+
+
+def _png(picture: Picture) -> bytes:
+    """By OpenCV (seven times faster than Pillow), with the metadata put in behind the header."""
+    color, alpha = picture.color, picture.alpha
+    if alpha is not None and color.ndim == 2 and color.dtype == np.uint8:
+        data = _pillow(picture, compress_level=3)  # OpenCV has no grey with alpha
+    else:
+        data = _opencv(picture, ".png")
+    chunks = []
+    if picture.gamma and not picture.icc_profile:
+        chunks.append(_chunk(b"gAMA", struct.pack(">I", round(picture.gamma * 100_000))))
+    if picture.icc_profile:
+        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(picture.icc_profile)))
+    if picture.dpi:
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(v / 0.0254) for v in picture.dpi), 1)))
+    exif = _exif(picture)
+    if exif:
+        chunks.append(_chunk(b"eXIf", exif.removeprefix(EXIF_HEADER)))
+    head = 8 + 25  # signature and IHDR
+    return data[:head] + b"".join(chunks) + data[head:]
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _opencv(picture: Picture, extension: str) -> bytes:
+    pixels = _stack(picture)
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    done, data = cv2.imencode(extension, np.ascontiguousarray(pixels))
+    if not done:
+        raise BadPicture(f"OpenCV cannot encode it as {extension}.")
+    return bytes(data)
+
+
+def _stack(picture: Picture) -> Array:
+    """Colour and alpha in one array, [H, W], [H, W, 3] or [H, W, 4]: few readers know grey with alpha."""
+    color, alpha = picture.color, picture.alpha
+    if alpha is None:
+        return color
+    return np.dstack([*([color] * 3 if color.ndim == 2 else [color]), alpha])
+
+
+def _pillow(picture: Picture, **options: Any) -> bytes:
+    """Encode 8-bit pixels with Pillow."""
+    pixels = picture.color if picture.alpha is None else np.dstack([picture.color, picture.alpha])
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(
+        buffer, format=picture.format, **{k: v for k, v in options.items() if v is not None}
+    )
+    return buffer.getvalue()
+
+
+def _jpeg(picture: Picture) -> bytes:
+    return _pillow(
+        picture,
+        quality=95,
+        subsampling=0,
+        icc_profile=picture.icc_profile,
+        exif=_exif(picture),
+        dpi=picture.dpi and tuple(max(1, round(v)) for v in picture.dpi),
+    )
+
+
+def _webp(picture: Picture) -> bytes:
+    options: dict[str, Any] = {"lossless": True, "exact": True} if picture.lossless else {"quality": 95}
+    return _pillow(picture, icc_profile=picture.icc_profile, exif=_exif(picture), **options)
+
+
+def _tiff(picture: Picture) -> bytes:
+    if picture.color.dtype == np.uint16:
+        return _tiff_16_bit(picture)
+    return _pillow(
+        picture,
+        compression="tiff_adobe_deflate",
+        icc_profile=picture.icc_profile,
+        exif=_exif(picture),
+        dpi=picture.dpi,
+    )
+
+
+def _tiff_16_bit(picture: Picture) -> bytes:
+    """One deflated strip. Pillow has no 16-bit colour, and OpenCV drops profile, EXIF and resolution."""
+    pixels = np.atleast_3d(_stack(picture))
+    height, width, samples = pixels.shape
+    steps = pixels.copy()
+    steps[:, 1:] -= pixels[:, :-1]  # predictor 2: differences along the row, modulo 65536
+    strip = zlib.compress(steps.astype("<u2").tobytes(), 6)
+    tags = ImageFileDirectory_v2()
+    tags[256], tags[257], tags[258], tags[259] = width, height, (16,) * samples, 8
+    tags[262], tags[273], tags[277] = 1 if samples == 1 else 2, 0, samples
+    tags[278], tags[279], tags[317] = height, len(strip), 2
+    if picture.alpha is not None:
+        tags[338] = 2
+    if picture.dpi:
+        tags[282], tags[283], tags[296] = *picture.dpi, 2
+    if picture.icc_profile:
+        tags.tagtype[34675] = 7
+        tags[34675] = picture.icc_profile
+    if picture.exif:
+        exif = _parse(picture.exif)
+        for tag, value in exif.items():
+            tags[tag] = exif.get_ifd(tag) if tag in (34665, 34853) else value
+    buffer = io.BytesIO()
+    tags.save(buffer)  # writes the strip's place into tag 273: right behind the tags
+    return buffer.getvalue() + strip
+
+
+def _tga(picture: Picture) -> bytes:
+    return _pillow(picture, **dict(picture.layout))
+
+
+def _bmp(picture: Picture) -> bytes:
+    if picture.alpha is not None:
+        return _opencv(picture, ".bmp")  # Pillow writes no masks, so that readers would ignore the alpha
+    return _pillow(picture, dpi=picture.dpi)
+
+
+def _gif(picture: Picture) -> bytes:
+    return _pillow(picture)
+
+
+def _parse(block: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    exif.load(block)
+    return exif
+
+
+def _exif(picture: Picture) -> bytes | None:
+    """The EXIF block with the picture's present size where it names one."""
+    if picture.exif is None:
+        return None
+    exif = _parse(picture.exif)
+    details = exif.get_ifd(EXIF_IFD)
+    if EXIF_WIDTH in details:
+        details[EXIF_WIDTH], details[EXIF_HEIGHT] = picture.size
+    return bytes(exif.tobytes())
+
+
+ENCODERS: dict[str, Callable[[Picture], bytes]] = {
+    "PNG": _png,
+    "JPEG": _jpeg,
+    "WEBP": _webp,
+    "TIFF": _tiff,
+    "TGA": _tga,
+    "BMP": _bmp,
+    "GIF": _gif,
+}

@@ -1,0 +1,89 @@
+"""Picture files to arrays and back, losing nothing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+from pathlib import Path
+
+import cv2
+from PIL import Image, UnidentifiedImageError
+
+from models.errors import BadPicture, TooLarge
+from translate.decode import decode
+from translate.encode import encode
+from translate.picture import KNOWN, Picture
+
+__all__ = ["MAX_PIXELS", "PARTIAL", "Picture", "read_picture", "write_bytes", "write_picture"]
+
+MAX_PIXELS = 400_000_000
+PARTIAL = ".translate-"
+"""How a file is called while it is written; what a crash leaves behind is hidden and may be deleted."""
+
+DAMAGE = (ValueError, ArithmeticError, SyntaxError, TypeError, LookupError, EOFError, struct.error, cv2.error)
+"""What the decoders raise on damaged files."""
+
+
+def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a picture; its content decides what it is, not its name.
+
+    Raises:
+        TooLarge: more than `max_pixels` by its header; nothing has been decoded.
+        BadPicture: unreadable, damaged, or of a kind that cannot be kept faithfully.
+    """
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise BadPicture("the file is empty.")
+            file.seek(0)
+            return decode(file, max_pixels)
+    except (BadPicture, TooLarge) as error:
+        raise type(error)(f"cannot read {path}: {error}") from None
+    except UnidentifiedImageError:
+        raise BadPicture(
+            f"cannot read {path}: not a picture, or its beginning is damaged (known: {KNOWN})."
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise TooLarge(f"cannot read {path}: {error}") from None
+    except OSError as error:
+        raise BadPicture(f"cannot read {path}: {error.strerror or error}.") from None
+    except DAMAGE as error:
+        raise BadPicture(f"cannot read {path}: the file is damaged ({error}).") from None
+
+
+def write_picture(picture: Picture, path: Path) -> Picture:
+    """Write a picture in its own format, whole or not at all, and give it back; folders are made as needed.
+
+    Raises:
+        BadPicture: the format cannot hold it, or the disk refuses it.
+    """
+    try:
+        content = encode(picture)
+    except BadPicture as error:
+        raise BadPicture(f"cannot write {path}: {error}") from None
+    except (OSError, ValueError, struct.error, cv2.error) as error:
+        raise BadPicture(
+            f"cannot write {path}: {picture.format} cannot hold this picture ({error})."
+        ) from None
+    write_bytes(content, path)
+    return picture
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file under a hidden name in the same folder, then rename it.
+
+    Raises:
+        BadPicture: the disk refuses it.
+    """
+    partial = path.with_name(f"{PARTIAL}{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(content)
+            os.replace(partial, path)  # noqa: PTH105  said as it is
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadPicture(f"cannot write {path}: {error.strerror or error}.") from None

@@ -1,0 +1,187 @@
+"""The one inference object: a picture in, a picture out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import BadModelFile, BadPicture, ConfigError, DeviceError, TooLarge
+from models.manifest import Manifest
+from translate.inference.backends import Backend, open_backend
+from translate.inference.model_file import load_model
+from translate.inference.tiles import round_up, spans
+from translate.store import find_model
+
+_WHITE = {"uint8": 255, "uint16": 65535, "float32": 1}
+
+
+@dataclass(frozen=True)
+class Translator:
+    """A model, ready to run. May be called from several threads at once; a call leaves nothing behind."""
+
+    manifest: Manifest
+    backend: Backend
+    tile: int = 512
+    """Largest side, in input pixels, that is computed in one piece where the model allows tiles."""
+    max_pixels: int = 400_000_000
+
+    @classmethod
+    def open(
+        cls,
+        name_or_path: str | Path,
+        device: str = "auto",
+        *,
+        precision: str = "auto",
+        tile: int = 512,
+        max_pixels: int = 400_000_000,
+    ) -> Translator:
+        """Open an installed model or an .onnx file.
+
+        Args:
+            name_or_path: as `translate models list` shows it, or a path.
+            device: auto, cpu, openvino, cuda or cuda:N.
+            precision: auto, fp32, fp16 or bf16.
+            tile: largest side, in input pixels, that is computed in one piece where the model allows tiles.
+            max_pixels: most pixels of a picture, and of a result.
+        Raises:
+            UnknownModel, BadModelFile, BadManifest: no such model, or not a usable one.
+            DeviceError: the device or precision asked for cannot be had.
+        """
+        if tile < 1 or max_pixels < 1:
+            raise ConfigError(f"tile {tile} and max_pixels {max_pixels} must be at least 1.")
+        data, manifest = load_model(find_model(name_or_path))
+        return cls(manifest, open_backend(data, manifest, device, precision), tile, max_pixels)
+
+    @property
+    def device(self) -> str:
+        """What it runs on, for people: 'OpenVINO CPU bf16'."""
+        return self.backend.device
+
+    @property
+    def why(self) -> str:
+        """Why it runs there: a sentence."""
+        return self.backend.why
+
+    @overload
+    def __call__(self, picture: NDArray[Any]) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, picture: Any) -> Any: ...
+    def __call__(self, picture: Any) -> Any:
+        """Translate one picture.
+
+        Args:
+            picture: array [H, W, C] (C as the Manifest says; [H, W] and [H, W, 1] are taken as grey) of
+                uint8, uint16 or float32 in [0, 1]; or a PIL image of mode RGB or L. Any size from 1 x 1.
+        Returns:
+            The same kind, `manifest.scale` times larger.
+        Raises:
+            BadPicture: another kind of picture.
+            TooLarge: the picture or its result has more than `max_pixels` pixels.
+        """
+        if isinstance(picture, np.ndarray):
+            return self._array(picture)
+        from PIL import Image
+
+        if not isinstance(picture, Image.Image):
+            raise BadPicture(f"a picture is a NumPy array or a PIL image, not a {type(picture).__name__}.")
+        if picture.mode not in ("RGB", "L"):
+            raise BadPicture(
+                f"a PIL image of mode {picture.mode} cannot be translated without loss; "
+                "convert it to RGB or L first, or use `translate run`, which keeps alpha and 16 bits."
+            )
+        self._check_size(picture.height, picture.width)
+        return Image.fromarray(self._array(np.asarray(picture)))
+
+    def _array(self, picture: NDArray[Any]) -> NDArray[Any]:
+        if picture.dtype.name not in _WHITE:
+            raise BadPicture(f"a picture holds uint8, uint16 or float32 values, not {picture.dtype.name}.")
+        grey = picture.ndim == 2
+        colour = picture[:, :, None] if grey else picture
+        if colour.ndim != 3 or colour.shape[2] not in (1, self.manifest.channels):
+            raise BadPicture(
+                f"{self.manifest.name} takes pictures of [H, W, {self.manifest.channels}] "
+                f"or grey ones of [H, W], not {list(picture.shape)}."
+            )
+        height, width, channels = colour.shape
+        self._check_size(height, width)
+        scale = self.manifest.scale
+        result = np.empty((height * scale, width * scale, channels), picture.dtype)
+        self._paint(_padded(colour, self._allowed(height), self._allowed(width)), result)
+        return result[:, :, 0] if grey else result
+
+    def _check_size(self, height: int, width: int) -> None:
+        name, scale = self.manifest.name, self.manifest.scale
+        if height < 1 or width < 1:
+            raise BadPicture(f"a picture of {width} x {height} pixels has nothing to translate.")
+        for what, factor in (("a picture", 1), (f"its {scale}-fold enlargement by {name}", scale)):
+            pixels = height * width * factor**2
+            if pixels > self.max_pixels:
+                raise TooLarge(
+                    f"{what} of {width * factor:,} x {height * factor:,} = {pixels:,} pixels is above "
+                    f"the limit of {self.max_pixels:,}; raise it with --max-pixels."
+                )
+
+    def _allowed(self, side: int) -> int:
+        """The nearest side, not below, that the network takes."""
+        return round_up(max(side, self.manifest.minimum), self.manifest.multiple)
+
+    def _paint(self, picture: NDArray[Any], result: NDArray[Any]) -> None:
+        """Compute `picture`, of a size the network takes, window by window; `result` may be smaller."""
+        scale = self.manifest.scale
+        height, width = picture.shape[:2]
+        # statistics of a tile are not those of the picture: colours would change from tile to tile
+        whole = self.manifest.normalization == "picture"
+        # windows keep at least half a tile, so none falls below the network's minimum
+        tile = max(height, width) if whole else max(self.tile, 2 * self.manifest.minimum)
+        for y in spans(height, tile, self.manifest.radius, self.manifest.multiple):
+            for x in spans(width, tile, self.manifest.radius, self.manifest.multiple):
+                target = result[y.first * scale : y.last * scale, x.first * scale : x.last * scale]
+                if target.size:
+                    painted = self._network(picture[y.start : y.stop, x.start : x.stop])
+                    top, left = (y.first - y.start) * scale, (x.first - x.start) * scale
+                    _store(painted[:, top : top + target.shape[0], left : left + target.shape[1]], target)
+
+    def _network(self, window: NDArray[Any]) -> NDArray[np.float32]:
+        """[H, W, C] or [H, W, 1] of any kind -> [C, H, W] float32 in [0, 1], `scale` times larger."""
+        channels, scale = self.manifest.channels, self.manifest.scale
+        batch = np.empty((1, channels, *window.shape[:2]), np.float32)
+        np.divide(window.transpose(2, 0, 1), np.float32(_WHITE[window.dtype.name]), out=batch[0])
+        painted = self.backend.run(batch)
+        expected = (1, channels, window.shape[0] * scale, window.shape[1] * scale)
+        if painted.shape != expected:
+            raise BadModelFile(
+                f"{self.manifest.name} gave a result of {list(painted.shape)} "
+                f"where its Manifest promises {list(expected)}."
+            )
+        if not np.isfinite(painted.sum(dtype=np.float64)):
+            raise DeviceError(
+                f"{self.manifest.name} gave values that are not numbers on {self.device}; "
+                "try --precision fp32."
+            )
+        result: NDArray[np.float32] = painted[0]
+        return result
+
+
+def _padded(picture: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """Grow a picture to the right and downward by reflection, as often as it takes."""
+    for axis, side in enumerate((height, width)):
+        missing = side - picture.shape[axis]
+        if missing:
+            padding = [(0, 0)] * 3
+            padding[axis] = (0, missing)
+            # one pixel has no neighbour to reflect
+            picture = np.pad(picture, padding, mode="reflect" if picture.shape[axis] > 1 else "edge")
+    return picture
+
+
+def _store(painted: NDArray[np.float32], target: NDArray[Any]) -> None:
+    """[C, H, W] in [0, 1] -> rounded values of the target's kind; colour is averaged for a grey target."""
+    if target.shape[2] < painted.shape[0]:
+        painted = painted.mean(axis=0, keepdims=True)
+    if target.dtype != np.float32:
+        painted = np.rint(painted * np.float32(_WHITE[target.dtype.name]))
+    target[:] = painted.transpose(1, 2, 0)

@@ -1,0 +1,100 @@
+"""A contact sheet: pairs of before and after, at the pixels that they have."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from models.errors import BadPicture, TranslateError
+from translate.images import read_picture, write_bytes
+from translate.picture import Picture
+from translate.report import Outcome, Report
+
+CELL = 256
+GAP = 12
+CAPTION = 22
+COLUMNS = 3
+MOST = 60
+"""Pairs on a sheet; of more, this many from evenly over the run."""
+BACKGROUND, INK = (34, 36, 40), (220, 222, 226)
+CHECKS = (104, 152)
+
+
+def write_overview(report: Report, path: Path, max_pixels: int) -> None:
+    """Write a PNG sheet of what was converted, or was there already.
+
+    Pairs show the same part, the middle of large pictures: before with enlarged pixels, after as it is.
+
+    Raises:
+        BadPicture: there is nothing to show, or the disk refuses it.
+    """
+    shown = [outcome for outcome in report.outcomes if outcome.status != "failed"]
+    places = np.unique(np.linspace(0, len(shown) - 1, MOST).round().astype(int)) if shown else []
+    pairs = [pair for place in places if (pair := _pair(shown[place], max_pixels))]
+    if not pairs:
+        raise BadPicture(f"no overview {path}: no picture was converted.")
+    common = _common_folder([outcome.input for outcome, _, _ in pairs])
+    columns = min(COLUMNS, len(pairs))
+    rows = -(-len(pairs) // columns)
+    width, height = 2 * CELL + 2 * GAP, CELL + CAPTION + GAP
+    sheet = Image.new("RGB", (columns * width + GAP, rows * height + GAP), BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for index, (outcome, before, after) in enumerate(pairs):
+        x, y = GAP + index % columns * width, GAP + index // columns * height
+        sheet.paste(before, (x, y))
+        sheet.paste(after, (x + CELL + GAP // 2, y))
+        sizes = f"{before.info['size']} → {after.info['size']}"
+        room = 2 * CELL - int(draw.textlength(sizes, font)) - GAP
+        draw.text((x, y + CELL + 3), _fitting(str(outcome.input.relative_to(common)), room, font), INK, font)
+        draw.text((x + 2 * CELL + GAP // 2, y + CELL + 3), sizes, INK, font, anchor="ra")
+    buffer = io.BytesIO()
+    sheet.save(buffer, format="PNG", compress_level=3)
+    write_bytes(buffer.getvalue(), path)
+
+
+def _pair(outcome: Outcome, max_pixels: int) -> tuple[Outcome, Image.Image, Image.Image] | None:
+    try:
+        before, after = read_picture(outcome.input, max_pixels), read_picture(outcome.output, max_pixels)
+    except TranslateError:
+        return None  # it was there already and belongs to somebody else
+    scale = max(1, after.size[0] // before.size[0])
+    side = max(1, CELL // scale)
+    return outcome, _cell(before, side), _cell(after, side * scale)
+
+
+def _cell(picture: Picture, side: int) -> Image.Image:
+    """The middle of a picture, at most `side` pixels a side, enlarged by whole pixels, over checks."""
+    size = f"{picture.size[0]} x {picture.size[1]}"
+    left, top = (max(0, (length - side) // 2) for length in picture.size)
+    part = np.s_[top : top + side, left : left + side]
+    color = (picture.color[part] / (picture.white / 255)).round()
+    color = np.dstack([color] * 3) if color.ndim == 2 else color
+    cover = np.ones(color.shape[:2]) if picture.alpha is None else picture.alpha[part] / picture.white
+    factor = max(1, CELL // max(cover.shape))
+    color, cover = (np.repeat(np.repeat(a, factor, 0), factor, 1) for a in (color, cover))
+    rows, columns = np.indices(cover.shape) // 8 % 2
+    checks = np.where(rows == columns, *CHECKS)[..., None]
+    pixels = cover[..., None] * color + (1 - cover[..., None]) * checks
+    cell = Image.new("RGB", (CELL, CELL), BACKGROUND)
+    height, width = cover.shape
+    image = Image.fromarray(pixels.round().astype(np.uint8))
+    cell.paste(image, ((CELL - width) // 2, (CELL - height) // 2))
+    cell.info["size"] = size
+    return cell
+
+
+def _common_folder(paths: list[Path]) -> Path:
+    parents = [set(path.parents) for path in paths]
+    return max(set.intersection(*parents), key=lambda folder: len(folder.parts))
+
+
+def _fitting(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+    """The end of a text that fits into a width."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength("…" + text) > width:
+        text = text[1:]
+    return "…" + text

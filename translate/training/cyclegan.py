@@ -1,0 +1,97 @@
+"""CycleGAN: translation between two unpaired piles, both ways at once (Zhu et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.manifest import Manifest
+from models.zoo import build_discriminator, build_generator
+from translate.config import CycleGANConfig
+from translate.training.losses import least_squares
+from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
+from translate.training.pool import ImagePool
+
+l1 = nn.functional.l1_loss
+
+
+class CycleGAN(Trainable):
+    """Two generators held together by the cycle A -> B -> A. Batch: pictures of A and of B, unrelated."""
+
+    def __init__(self, config: CycleGANConfig, device: torch.device, backward: Backward = backward) -> None:
+        self.config = config
+        self.backward = backward
+        self.device = device
+        self.g_ab, self.g_ba = (
+            build_generator(config.generator, **config.generator_arguments).to(device) for _ in range(2)
+        )
+        self.d_a, self.d_b = (
+            build_discriminator(config.discriminator, **{"norm": "instance", **config.discriminator_arguments}).to(device)
+            for _ in range(2)
+        )
+        self.pool_a, self.pool_b = (ImagePool(config.pool, config.seed + offset) for offset in (1, 2))
+        self.g_optimizer = adam(config, self.g_ab, self.g_ba)
+        self.d_optimizer = adam(config, self.d_a, self.d_b)
+        super().__init__(
+            {"g_ab": self.g_ab, "g_ba": self.g_ba, "d_a": self.d_a, "d_b": self.d_b},
+            {"g": self.g_optimizer, "d": self.d_optimizer},
+        )
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One update of Zhu et al. 2017, eq. 3, with the identity loss of section 5.2. Generators first."""
+        a, b = batch
+        fake_b, fake_a = self.g_ab(a).float(), self.g_ba(b).float()
+
+        # Generators: min GAN(G, D_B) + GAN(F, D_A) + λ cycle + λ/2 identity
+        with frozen(self.d_a, self.d_b):
+            gan = least_squares(self.d_b(fake_b), real=True) + least_squares(self.d_a(fake_a), real=True)
+        cycle = l1(self.g_ba(fake_b), a) + l1(self.g_ab(fake_a), b)
+        loss = gan + self.config.cycle_weight * cycle
+        losses = {"g_gan": gan, "g_cycle": cycle}
+        if self.config.identity_weight > 0:
+            identity = l1(self.g_ab(b), b) + l1(self.g_ba(a), a)
+            loss = loss + self.config.cycle_weight * self.config.identity_weight * identity
+            losses["g_identity"] = identity
+        self.g_optimizer.zero_grad()
+        self.backward(loss)
+        self.g_optimizer.step()
+
+        # Discriminators: real -> 1, an earlier fake -> 0, halved to slow them (section 4)
+        old_a, old_b = self.pool_a.swap(fake_a.detach()), self.pool_b.swap(fake_b.detach())
+        d_a = least_squares(self.d_a(a), real=True) + least_squares(self.d_a(old_a), real=False)
+        d_b = least_squares(self.d_b(b), real=True) + least_squares(self.d_b(old_b), real=False)
+        self.d_optimizer.zero_grad()
+        self.backward(0.5 * (d_a + d_b))
+        self.d_optimizer.step()
+
+        return {name: loss.detach() for name, loss in {**losses, "d_a": d_a, "d_b": d_b}.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Networks, optimizers and both pools."""
+        return {**super().state(), "pool_a": self.pool_a.state(), "pool_b": self.pool_b.state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        super().load_state(state)
+        self.pool_a.load_state(state["pool_a"], self.device)
+        self.pool_b.load_state(state["pool_b"], self.device)
+
+    def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
+        """ab: A -> B, ba: B -> A."""
+        a, b = self.config.source or "A", self.config.target or "B"
+        return {
+            "ab": (self.g_ab, describe(self.g_ab, self.config, "translation", a, b)),
+            "ba": (self.g_ba, describe(self.g_ba, self.config, "translation", b, a)),
+        }
+
+    def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """A, A as B, and back; B, B as A, and back."""
+        ab, ba = generators["ab"], generators["ba"]
+        fake_b, fake_a = ab(batch.a), ba(batch.b)
+        return {
+            "A": batch.a, "A as B": fake_b, "A again": ba(fake_b),
+            "B": batch.b, "B as A": fake_a, "B again": ab(fake_a),
+        }

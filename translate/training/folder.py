@@ -1,0 +1,134 @@
+"""A run folder: config.json, stats.jsonl (TensorBoard beside it), samples/, checkpoints/."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from models.errors import TrainingError
+from translate.config import TrainingConfig
+
+KEEP = 2
+"""Checkpoints that stay: the newest, and the one before it should the newest be damaged."""
+
+FREE_TO_CHANGE = {
+    "data", "out", "resume", "start_from", "device", "workers", "compile",
+    "log_images", "sample_images", "checkpoint_minutes",
+}  # fmt: skip
+"""Settings that a resumed run may change without becoming another run."""
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """All of it or nothing, under the final name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)  # noqa: PTH105
+
+
+class RunFolder:
+    """Reads and writes one run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def begin(self, method: str, config: TrainingConfig) -> Path | None:
+        """Check the folder against the settings; the checkpoint to go on from, or None for a new run.
+
+        Raises:
+            TrainingError: the folder holds a run and --resume is missing, or that run had other settings.
+        """
+        settings = {"method": method, **json.loads(json.dumps(dataclasses.asdict(config), default=str))}
+        newest = self.newest_checkpoint()
+        if newest and not config.resume:
+            raise TrainingError(f"{self.root} already holds a run. Add --resume to go on, or choose another --out.")
+        if newest:
+            before = json.loads((self.root / "config.json").read_text())
+            changed = [k for k in settings if k not in FREE_TO_CHANGE and settings[k] != before.get(k, settings[k])]
+            if changed:
+                was = ", ".join(f"{key} was {before[key]!r} and is now {settings[key]!r}" for key in changed)
+                raise TrainingError(f"{self.root} cannot go on with other settings: {was}.")
+            self.forget_stats_after(int(newest.name))
+        self.root.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.root / "config.json", json.dumps(settings, indent=2).encode())
+        return newest
+
+    def forget_stats_after(self, images: int) -> None:
+        """Drop the lines that were logged after the checkpoint: they will be written again."""
+        stats = self.root / "stats.jsonl"
+        if stats.exists():
+            lines = [line for line in stats.read_text().splitlines() if line.endswith("}")]
+            kept = [line for line in lines if json.loads(line)["images"] <= images]
+            write_atomic(stats, "".join(f"{line}\n" for line in kept).encode())
+
+    def log(self, line: Mapping[str, float]) -> None:
+        """Append one line of statistics."""
+        with (self.root / "stats.jsonl").open("a") as stats:
+            stats.write(json.dumps({k: round(v, 6) for k, v in line.items()}) + "\n")
+
+    def sample(self, images: int, rows: list[dict[str, Tensor]]) -> None:
+        """Write a sheet: a row for each picture, a column for each of its versions, [1, 3, H, W] in [-1, 1]."""
+        side = max(max(part.shape[-2:]) for part in rows[0].values())
+        names = list(rows[0])
+        sheet = Image.new("RGB", (len(names) * (side + 4), 14 + len(rows) * (side + 4)), "white")
+        draw = ImageDraw.Draw(sheet)
+        for column, name in enumerate(names):
+            draw.text((column * (side + 4) + 2, 1), name, fill="black")
+            for line, row in enumerate(rows):
+                image = Image.fromarray(to_pixels(row[name][0]))
+                sheet.paste(image, (column * (side + 4), 14 + line * (side + 4)))
+        path = self.root / "samples" / f"{images:09d}.png"
+        path.parent.mkdir(exist_ok=True)
+        sheet.save(path.with_suffix(".tmp"), "PNG")
+        path.with_suffix(".tmp").replace(path)
+
+    def checkpoints(self) -> list[Path]:
+        """Whole checkpoints, oldest first."""
+        return sorted(path.parent for path in self.root.glob("checkpoints/[0-9]*/state.pt"))
+
+    def newest_checkpoint(self) -> Path | None:
+        """The checkpoint to go on from."""
+        return next(reversed(self.checkpoints()), None)
+
+    def save_checkpoint(self, images: int, state: dict[str, Any], write_weights: Any) -> None:
+        """One folder for each: `write_weights(folder)` adds the .safetensors files. It appears whole or not at all."""
+        final = self.root / "checkpoints" / f"{images:09d}"
+        temporary = final.with_name(f".{final.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        write_weights(temporary)
+        torch.save(state, temporary / "state.pt")
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.replace(final)
+        for old in self.checkpoints()[:-KEEP]:
+            shutil.rmtree(old)
+
+    def load_state(self, checkpoint: Path) -> dict[str, Any]:
+        """What `save_checkpoint` was given.
+
+        Raises:
+            TrainingError: damaged, or not plain data.
+        """
+        try:
+            state: dict[str, Any] = torch.load(checkpoint / "state.pt", weights_only=True, map_location="cpu")
+        except Exception as error:  # torch raises anything from a damaged file
+            raise TrainingError(
+                f"cannot go on from {checkpoint} ({error}). Remove that folder to go on from the one before it."
+            ) from error
+        return state
+
+
+def to_pixels(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """[3, H, W] in [-1, 1] -> [H, W, 3] uint8, rounded."""
+    scaled = ((image.float().clamp(-1, 1) + 1) * 127.5).round()
+    return scaled.permute(1, 2, 0).to("cpu", torch.uint8).numpy()

@@ -1,0 +1,120 @@
+"""What the loop knows of a method, and what the methods share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn, optim
+
+from models.manifest import Manifest, Task
+from translate.config import TrainingConfig
+from translate.version import CREATED_BY
+
+Backward = Callable[[Tensor], None]
+"""Loss -> gradients. The place where precision and several processes hook in."""
+
+
+def backward(loss: Tensor) -> None:
+    """Plain back-propagation."""
+    loss.backward()  # type: ignore[no-untyped-call]
+
+
+class Batch(NamedTuple):
+    """Two piles of [B, 3, H, W] float in [-1, 1]: input and target of pairs, A and B of unpaired piles,
+    low and high resolution."""
+
+    a: Tensor
+    b: Tensor
+
+
+class Method(Protocol):
+    """An algorithm: owns networks and optimizers, knows nothing of files, devices or schedules."""
+
+    networks: dict[str, nn.Module]
+    """Everything that is trained, by the name it has in the checkpoint."""
+    optimizers: dict[str, optim.Optimizer]
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One update. Returns the losses, detached."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain data that `load_state` goes on from bit for bit."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Undo nothing, go on."""
+
+    def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
+        """What training is for: name in the run -> network and what it is."""
+
+    def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Columns of a sample sheet, each [B, 3, H, W] in [-1, 1]; 'result' and 'target' are compared if both are there.
+
+        Args:
+            batch: fixed pictures that were not trained on, or the first ones.
+            generators: stand-ins (running averages) for the method's own, by the same names.
+        """
+
+
+@dataclass
+class Trainable:
+    """State of networks and optimizers; the part of a Method that is the same for all."""
+
+    networks: dict[str, nn.Module] = field(default_factory=dict)
+    optimizers: dict[str, optim.Optimizer] = field(default_factory=dict)
+
+    def state(self) -> dict[str, Any]:
+        """Weights and optimizer moments."""
+        return {
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+
+
+def adam(config: TrainingConfig, *networks: nn.Module) -> optim.Adam:
+    """Adam over the parameters of the networks, fused into one kernel."""
+    parameters = chain.from_iterable(network.parameters() for network in networks)
+    return optim.Adam(parameters, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Gradients pass through the networks but not into their parameters."""
+    for network in networks:
+        network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.requires_grad_(True)
+
+
+def describe(generator: nn.Module, config: TrainingConfig, task: Task, source: str, target: str) -> Manifest:
+    """The Manifest of a generator in training: its own declarations and the run's settings."""
+    facts: dict[str, Any] = {
+        name: getattr(generator, name)
+        for name in ("channels", "scale", "multiple", "minimum", "radius", "normalization")
+    }
+    return Manifest(
+        name=config.name or config.out.resolve().name,
+        task=task,
+        source=source,
+        target=target,
+        generator=config.generator,
+        arguments=dict(config.generator_arguments),
+        work_size=config.size if task == "translation" else None,
+        training_data=config.training_data,
+        license=config.license,
+        created_by=CREATED_BY,
+        **facts,
+    )

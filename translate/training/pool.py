@@ -1,0 +1,47 @@
+"""A memory of earlier fakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class ImagePool:
+    """History of generated pictures that the discriminator is shown again (Shrivastava et al. 2017, sec. 2.3).
+
+    While it fills, pictures come back as they are. Then each comes back, or is swapped for a random older one,
+    with equal chance. The draw has its own random state, which is part of `state`.
+    """
+
+    def __init__(self, capacity: int, seed: int) -> None:
+        self.capacity = capacity
+        self.images: list[Tensor] = []
+        self.random = torch.Generator().manual_seed(seed)
+
+    def swap(self, fakes: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, H, W], some replaced by older ones."""
+        if self.capacity == 0:
+            return fakes
+        shown = []
+        for fake in fakes:
+            if len(self.images) < self.capacity:
+                self.images.append(fake)
+                shown.append(fake)
+            elif torch.rand((), generator=self.random) < 0.5:
+                index = int(torch.randint(self.capacity, (), generator=self.random))
+                shown.append(self.images[index])
+                self.images[index] = fake
+            else:
+                shown.append(fake)
+        return torch.stack(shown)
+
+    def state(self) -> dict[str, Any]:
+        """Plain data for the checkpoint."""
+        return {"images": [image.clone() for image in self.images], "random": self.random.get_state()}
+
+    def load_state(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on from what `state` gave."""
+        self.images = [image.to(device) for image in state["images"]]
+        self.random.set_state(state["random"])

@@ -1,0 +1,136 @@
+"""Settings -> a trained run folder."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from models.checkpoint import load_checkpoint
+from models.errors import ConfigError, DeviceError, TrainingError
+from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.cyclegan import CycleGAN
+from translate.training.folder import RunFolder
+from translate.training.loop import Run, fit
+from translate.training.method import Batch, Method
+from translate.training.pix2pix import Pix2Pix
+from translate.training.samples import HighResolution, Pairs, Piles
+from translate.training.srgan import SRGAN
+
+
+def train(config: TrainingConfig) -> Path:
+    """Train as the settings say. Returns the run folder.
+
+    Raises:
+        TranslateError: settings, device, data or an earlier run in the folder do not fit; says which and what to do.
+        KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after a checkpoint was written.
+    """
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    folder = RunFolder(config.out)
+    checkpoint = folder.begin(type(config).__name__.removesuffix("Config").lower(), config)
+    torch.manual_seed(config.seed)
+    method, samples, validation = build(config, device)
+    if config.start_from is not None and checkpoint is None:
+        start_from(config.start_from, method, config)
+    for network in method.networks.values():
+        network.to(memory_format=torch.channels_last)
+    run = Run(method, folder, config, device, validation, precision)
+    if checkpoint is not None:
+        run.load_state(folder.load_state(checkpoint))
+    if config.compile:
+        compile_networks(method, device)
+    fit(run, samples)
+    return folder.root
+
+
+def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Dataset[Batch], list[Batch]]:
+    """Method, training samples and validation pictures of the settings.
+
+    Raises:
+        TranslateError: unknown networks, or data that cannot be used.
+    """
+    match config:
+        case Pix2PixConfig():
+            pairs = Pairs(config)
+            return Pix2Pix(config, device), pairs, pairs.validation()
+        case CycleGANConfig():
+            piles = Piles(config)
+            return CycleGAN(config, device), piles, piles.validation()
+        case SRGANConfig():
+            srgan = SRGAN(config, device)
+            pictures = HighResolution(config, srgan.g.scale)
+            return srgan, pictures, pictures.validation()
+        case _:
+            raise ConfigError(f"no method takes a {type(config).__name__}.")
+
+
+def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
+    """Copy the weights of a checkpoint into the run's generator.
+
+    Raises:
+        TrainingError: several generators, or another network than the settings name.
+    """
+    if len(method.generators()) > 1:
+        raise TrainingError("--start-from names one generator; this method trains several.")
+    loaded, manifest = load_checkpoint(path)
+    ours = (config.generator, config.generator_arguments)
+    theirs = (manifest.generator, manifest.arguments)
+    if ours != theirs:
+        raise TrainingError(
+            f"{path} holds a {theirs[0]} {theirs[1] or ''}, and the settings ask for a {ours[0]} {ours[1] or ''}: "
+            "make --generator and --generator-arguments those of the file."
+        )
+    for network, _ in method.generators().values():
+        network.load_state_dict(loaded.state_dict())
+
+
+def choose_device(name: str) -> torch.device:
+    """auto: the first CUDA device if there is one, else the CPU.
+
+    Raises:
+        ConfigError: a name that is no device.
+        DeviceError: CUDA was asked for and cannot be had.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+        sys.stderr.write(f"training on {name} (--device auto)\n")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise ConfigError(f"no device named {name!r}: use auto, cpu, cuda or cuda:N.")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("--device cuda: PyTorch finds no CUDA device. Check the driver (nvidia-smi), or use --device cpu.")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0.")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """auto: bfloat16 where the device computes it natively, else float32."""
+    if name == "auto":
+        return torch.bfloat16 if native_bfloat16(device) else torch.float32
+    return torch.bfloat16 if name == "bf16" else torch.float32
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # newer than torch 2.11
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def compile_networks(method: Method, device: torch.device) -> None:
+    """torch.compile each network in place.
+
+    Raises:
+        TrainingError: no C++ compiler, which the CPU needs.
+    """
+    if device.type == "cpu" and not any(shutil.which(name) for name in ("g++", "clang++", "cl")):
+        raise TrainingError("--compile needs a C++ compiler on the CPU (g++ or clang++), and none is on the PATH.")
+    for network in method.networks.values():
+        network.compile()

@@ -1,0 +1,159 @@
+"""What the page does, without the page: uploads in, the engine's own files out."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from models.errors import TranslateError, UnknownModel
+from translate.convert import translate_picture
+from translate.images import read_picture, write_picture
+from translate.inference import Translator
+from translate.picture import Picture
+from translate.store import InstalledModel, list_models
+
+PREVIEW_SIDE = 2048
+"""Longest side, in pixels, of what the browser shows; the file to download keeps its size."""
+
+
+@functools.cache
+def working_folder() -> Path:
+    """The one folder that visitors' files are in: made for this process, readable by its user only, removed at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="translate-web-")).resolve()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def new_place(name: str) -> Path:
+    """Where a file of that name can be written without meeting another visitor's."""
+    folder = working_folder() / secrets.token_hex(16)
+    folder.mkdir()
+    return folder / name
+
+
+def sentence(error: BaseException) -> str:
+    """What the command line says of the error, without the folders of the server."""
+    if isinstance(error, MemoryError):
+        return "not enough memory for a picture of this size. Make it smaller."
+    return re.sub(re.escape(str(working_folder())) + r"([\\/]\w+)*[\\/]", "", str(error))
+
+
+def as_png(picture: Picture) -> Picture:
+    """The same picture, to be written without loss whatever it came from."""
+    return picture.replace(format="PNG", lossless=True, layout=())
+
+
+@dataclass(frozen=True)
+class Result:
+    """One translated picture."""
+
+    file: Path
+    """Lossless PNG, as the command line would write it."""
+    before: Path
+    """For the browser: 8-bit PNG of the input at the size of `after`."""
+    after: Path
+    """For the browser: 8-bit PNG of the result, shrunk to `PREVIEW_SIDE` if it is larger."""
+    summary: str
+    """Model, device, sizes and seconds in one line."""
+
+
+class Engine:
+    """Opens each model once and translates uploaded pictures with it; thread-safe."""
+
+    def __init__(self, device: str, max_pixels: int) -> None:
+        self._device = device
+        self._max_pixels = max_pixels
+        self._translators: dict[str, Translator] = {}
+        self._opening = threading.Lock()
+
+    def models(self) -> dict[str, InstalledModel]:
+        """Installed models that can be used, by name."""
+        return {model.name: model for model in list_models() if model.manifest is not None}
+
+    def translate(self, name: str, source: Path) -> Result:
+        """Translate one picture file with an installed model.
+
+        Raises:
+            TranslateError: unknown model (a path is not taken: visitors name models, not files), bad or large picture.
+        """
+        translator = self._translator(name)
+        picture = as_png(read_picture(source, max_pixels=self._max_pixels))
+        start = time.perf_counter()
+        result = translate_picture(picture, translator)
+        seconds = time.perf_counter() - start
+
+        # A file name holds 255 bytes; the stem gives way.
+        stem = source.stem.encode()[:150].decode(errors="ignore")
+        file = new_place(f"{stem}_{name}.png")
+        write_picture(result, file)
+        shown = _fit(result.size)
+        return Result(
+            file=file,
+            before=self._preview(picture, shown),
+            after=self._preview(result, shown),
+            summary=_summary(name, translator.device, picture, result, seconds, shown),
+        )
+
+    def preview(self, source: Path) -> Path:
+        """A picture file of any kind as a PNG that a browser can show.
+
+        Raises:
+            TranslateError: it is no picture, or too large.
+        """
+        picture = read_picture(source, max_pixels=self._max_pixels)
+        return self._preview(picture, _fit(picture.size))
+
+    def _translator(self, name: str) -> Translator:
+        with self._opening:
+            if name not in self._translators:
+                models = self.models()
+                if not models:
+                    raise TranslateError("no model is installed, so there is nothing to translate with.")
+                if name not in models:
+                    raise UnknownModel(name, models)
+                self._translators[name] = Translator.open(
+                    models[name].path, device=self._device, max_pixels=self._max_pixels
+                )
+            return self._translators[name]
+
+    def _preview(self, picture: Picture, size: tuple[int, int]) -> Path:
+        planes = [picture.color if picture.color.ndim == 3 else picture.color[..., None]]
+        if picture.alpha is not None:
+            planes.append(picture.alpha[..., None])
+        values = np.concatenate(planes, axis=2)
+        if values.dtype == np.uint16:
+            values = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = Image.fromarray(values.squeeze())
+        if image.size != size:
+            image = image.resize(size, Image.Resampling.BICUBIC)
+        place = new_place("preview.png")
+        image.save(place, icc_profile=picture.icc_profile, compress_level=1)
+        return place
+
+
+def _fit(size: tuple[int, int]) -> tuple[int, int]:
+    ratio = min(1.0, PREVIEW_SIDE / max(size))
+    return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+
+
+def _summary(
+    model: str, device: str, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]
+) -> str:
+    sizes = f"{_by(picture.size)} → {_by(result.size)} pixels"
+    note = "" if shown == result.size else f" The slider shows {_by(shown)} of it; the download has every pixel."
+    return " ".join([f"{model} on {device}: {sizes} in {seconds:.2f} s.{note}", *result.notices])
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} × {size[1]}"

@@ -1,0 +1,152 @@
+"""The page itself: what is on it and which button does what."""
+
+from __future__ import annotations
+
+import html
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from models.errors import TranslateError
+from translate.config import AppConfig
+from translate.picture import EXTENSIONS
+from translate.store import InstalledModel
+from translate.web.engine import Engine, new_place, sentence, working_folder
+
+QUEUE = 32
+"""Visitors' pictures that wait at most; the next one is told to come back."""
+KEPT_SECONDS = 3600
+"""Age at which uploads and results are deleted."""
+
+
+class Upload(gr.File):  # type: ignore[misc]
+    """A file as it was uploaded. Gradio would also fetch one from a web address that a request names."""
+
+    is_template = True
+    """To Gradio: drawn as its parent is."""
+
+    async def async_move_resource_to_block_cache(self, path: str | Path | None) -> str | None:
+        """Where an upload lies.
+
+        Raises:
+            gr.Error: it is a web address.
+        """
+        if path is not None and "://" in str(path):
+            raise gr.Error("web addresses are not opened: upload the file itself.", print_exception=False)
+        moved: str | None = await super().async_move_resource_to_block_cache(path)
+        return moved
+
+
+def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pixels) -> gr.Blocks:
+    """The page, not yet served: `translate.web.serve` does that.
+
+    Args:
+        device: where models run, as in `translate run`.
+        max_pixels: pictures and results with more pixels than this are refused.
+    """
+    # Gradio's default is one folder for all its users on a machine.
+    os.environ["GRADIO_TEMP_DIR"] = str(working_folder())
+    engine = Engine(device, max_pixels)
+
+    with gr.Blocks(
+        title="Translate images", analytics_enabled=False, delete_cache=(KEPT_SECONDS // 6, KEPT_SECONDS)
+    ) as app:
+        gr.Markdown("# Translate images\nChoose a model, drop a picture, drag the slider, take the result.")
+        with gr.Row():
+            with gr.Column(scale=2, min_width=300):
+                model = _model_choice(engine.models())
+                source = Upload(label="Picture (PNG, JPEG, WebP, TIFF, TGA, BMP)", height=160)
+                original = gr.Image(
+                    label="Your picture", interactive=False, buttons=[], visible=False, height=240
+                )
+                _examples(engine, source)
+                button = gr.Button("Translate", variant="primary")
+            with gr.Column(scale=3, min_width=300):
+                slider = gr.ImageSlider(
+                    label="Before (smoothly enlarged to match) | after", interactive=False, buttons=["fullscreen"]
+                )
+                summary = gr.Markdown()
+                download = gr.DownloadButton("Download PNG (lossless)", interactive=False)
+
+        def show(upload: str | None) -> list[Any]:
+            cleared = [None, gr.DownloadButton(value=None, interactive=False), ""]
+            if upload is None:
+                return [gr.Image(value=None, visible=False), *cleared]
+            return [gr.Image(value=_said(engine.preview, Path(upload)), visible=True), *cleared]
+
+        def translate(model: str, picture: str | None) -> tuple[tuple[str, str], str, str]:
+            """Translate a picture with an installed model.
+
+            Gives the two previews of the slider, the result (lossless PNG, full size, alpha and 16 bits kept),
+            and a line that says what was done.
+            """
+            if not picture:
+                raise gr.Error("drop a picture first.", print_exception=False)
+            result = _said(engine.translate, model, Path(picture))
+            return (str(result.before), str(result.after)), str(result.file), result.summary
+
+        source.change(
+            show, source, [original, slider, download, summary], api_visibility="private", show_progress="hidden"
+        )
+        button.click(
+            translate, [model, source], [slider, download, summary], api_name="translate", concurrency_limit=1
+        ).success(
+            lambda: gr.DownloadButton(interactive=True), None, download, api_visibility="private", queue=False
+        )
+    # Without the last argument a request could pass by the queue and its limits.
+    app.queue(max_size=QUEUE, api_open=False)
+    return app
+
+
+def _said(action: Callable[..., Any], *arguments: Any) -> Any:
+    """Do it; an error that the visitor can do something about becomes the sentence that the page shows."""
+    try:
+        return action(*arguments)
+    except (TranslateError, MemoryError) as error:
+        # The page shows the message as HTML, and file names are the visitor's.
+        raise gr.Error(html.escape(sentence(error), quote=False), print_exception=False) from error
+
+
+def _model_choice(models: dict[str, InstalledModel]) -> gr.Dropdown:
+    def describe(name: str) -> str:
+        facts = models[name].manifest
+        if facts is None:
+            return ""
+        size = f", {facts.scale} times larger" if facts.scale > 1 else ""
+        terms = f" Licence: {facts.license}." if facts.license else ""
+        return f"{facts.source} → {facts.target}{size}.{terms}"
+
+    first = next(iter(models), None)
+    choice = gr.Dropdown(list(models), value=first, label="Model")
+    text = gr.Markdown(describe(first) if first else "No model is installed.", line_breaks=True)
+    choice.change(describe, choice, text, api_visibility="private", queue=False, show_progress="hidden")
+    return choice
+
+
+def _examples(engine: Engine, source: Upload) -> None:
+    """Pictures to try, where the page runs from a checkout of the project."""
+    root = Path(__file__).parents[2]
+    if not (root / "app.py").is_file():
+        return
+    files = sorted(file for file in (root / "examples").rglob("*") if file.suffix.lower() in EXTENSIONS)
+    if not files:
+        return
+
+    def take(index: int) -> str:
+        # A fresh copy each time: what visitors use is deleted after a while.
+        copy = new_place(files[index].name)
+        shutil.copy(files[index], copy)
+        return str(copy)
+
+    shown = gr.Dataset(
+        components=[gr.Image(render=False, label="Examples")],
+        samples=[[str(engine.preview(file))] for file in files],
+        type="index",
+        label="Or try one of these",
+        samples_per_page=20,
+    )
+    shown.click(take, shown, source, api_visibility="private", show_progress="hidden")
