@@ -33,13 +33,13 @@ def export_command(checkpoint: Path, out: Path, generator: str = "") -> Path:
 
     network, manifest = load_checkpoint(weights)
     # Pix2Pix normalizes by the picture at hand (Isola et al. 2017, section 3.3), with BatchNorm's weights.
-    if manifest.normalization == "picture" and getattr(network, "normalization", None) == "fixed":
+    if manifest.normalization == "picture" and network.normalization == "fixed":
         network = per_picture(network)
     return export_onnx(network, manifest, out)
 
 
 def find_checkpoint(place: Path, generator: str = "") -> Path:
-    """The .safetensors file that is meant: the file itself, or the one in a folder or a run's newest checkpoint.
+    """The .safetensors file that is meant: itself, or the one in a folder or a run's newest checkpoint.
 
     Raises:
         UsageError: none there, or several and none named.

@@ -25,6 +25,11 @@ Pictures = NDArray[np.float32]
 
 LARGEST = 1e-4
 """Most that one value may differ, of 1."""
+LARGEST_CRAMPED = 1e-3
+"""The same, where a network that normalizes by the picture gets its smallest input. Its innermost layers then
+divide by the spread of as few as four values, which amplifies rounding: with fresh weights, ResNet's float32
+results in PyTorch are up to 1.6e-4 from its float64 ones at 8 x 8 pixels, 1e-5 at 16 x 16. The 8-bit gates
+hold there too."""
 UNEQUAL = 1e-3
 """Share of the 8-bit values that may differ, by one level each."""
 
@@ -72,12 +77,16 @@ def verify(path: Path, generator: nn.Module, manifest: Manifest) -> Parity:
     """
     check_contract(path, manifest)
     generator = copy.deepcopy(generator).float().cpu().eval()
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it takes turns with PyTorch
     try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common class
         raise ExportError(f"ONNX Runtime cannot load the file: {error}") from error
     found = Parity(0, 0.0, 0, 0)
+    smallest = _smallest(manifest)
     for name, pictures in _inputs(manifest):
+        cramped = manifest.normalization == "picture" and pictures.shape[2:] == (smallest, smallest)
         expected = _expected(generator, manifest, pictures)
         try:
             result = session.run([OUTPUT], {INPUT: pictures})[0]
@@ -86,16 +95,18 @@ def verify(path: Path, generator: nn.Module, manifest: Manifest) -> Parity:
         if name == "flat":  # no normalization can divide by its spread: finite is all there is to ask for
             _finite(name, result)
         else:
-            found += compare(expected, result, f"{name} {'x'.join(map(str, pictures.shape))}")
+            where = f"{name} {'x'.join(map(str, pictures.shape))}"
+            found += compare(expected, result, where, LARGEST_CRAMPED if cramped else LARGEST)
     return found
 
 
-def compare(expected: Pictures, result: Pictures, name: str) -> Parity:
+def compare(expected: Pictures, result: Pictures, name: str, allowed: float = LARGEST) -> Parity:
     """Hold one result of ONNX Runtime against PyTorch's.
 
     Args:
         expected, result: [N, C, H, W] in [0, 1].
         name: of the input, for the error.
+        allowed: most that one value may differ.
     Raises:
         ExportError: another shape, no finite numbers, or further apart than allowed.
     """
@@ -107,10 +118,10 @@ def compare(expected: Pictures, result: Pictures, name: str) -> Parity:
     largest = float(np.abs(expected - result).max())
     parity = Parity(expected.size, largest, int(np.count_nonzero(levels)), int(levels.max()))
     # Rounded up: one value on the edge between two levels is not a share of a small picture.
-    if largest > LARGEST or parity.levels > 1 or parity.unequal > math.ceil(UNEQUAL * parity.values):
+    if largest > allowed or parity.levels > 1 or parity.unequal > math.ceil(UNEQUAL * parity.values):
         raise ExportError(
             f"on {name}: ONNX Runtime and PyTorch disagree: {parity}, at most {parity.levels} levels apart. "
-            f"Allowed: {LARGEST:.0e}, {1 - UNEQUAL:.1%}, one level."
+            f"Allowed: {allowed:.0e}, {1 - UNEQUAL:.1%}, one level."
         )
     return parity
 
@@ -124,29 +135,34 @@ def _expected(generator: nn.Module, manifest: Manifest, pictures: Pictures) -> P
 
 
 def _inputs(manifest: Manifest) -> Iterator[tuple[str, Pictures]]:
-    """Smallest and odd sizes, never square twice, batches of 1 to 3."""
+    """Smallest, odd and oblong sizes, batches of 1 to 3."""
 
     def odd(pixels: int) -> int:
         """The next odd multiple that is allowed."""
         count = math.ceil(max(pixels, manifest.minimum) / manifest.multiple)
         return manifest.multiple * (count | 1)
 
-    smallest = manifest.multiple * math.ceil(manifest.minimum / manifest.multiple)
+    smallest = _smallest(manifest)
+    larger = smallest + manifest.multiple
     noise = np.random.default_rng(0)
-    sizes = [(1, smallest, smallest), (1, odd(80), odd(120)), (2, odd(40), smallest + manifest.multiple)]
+    sizes = [(1, smallest, smallest), (1, odd(80), odd(max(120, larger))), (2, odd(40), larger)]
     for batch, height, width in sizes:
         photograph = _photograph(manifest.channels, height, width)
         yield "a photograph", np.concatenate([photograph, photograph[:, :, ::-1, ::-1]][:batch])
-    for batch, height, width in [*sizes, (3, smallest + manifest.multiple, odd(50))]:
+    for batch, height, width in [*sizes, (3, larger, odd(50))]:
         yield "noise", noise.random((batch, manifest.channels, height, width), np.float32)
     for grey in (0.0, 0.5, 1.0):
         yield "flat", np.full((1, manifest.channels, smallest, odd(50)), grey, np.float32)
 
 
+def _smallest(manifest: Manifest) -> int:
+    return manifest.multiple * math.ceil(manifest.minimum / manifest.multiple)
+
+
 def _photograph(channels: int, height: int, width: int) -> Pictures:
     with PHOTOGRAPH.open("rb") as file, Image.open(file) as picture:
         rgb = np.asarray(picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC), np.float32)
-    planes = [rgb[:, :, channel % 3] / 255 for channel in range(channels)]
+    planes = [rgb[:, :, channel % 3] / np.float32(255) for channel in range(channels)]
     return np.stack(planes)[None]
 
 

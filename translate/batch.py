@@ -157,6 +157,7 @@ def _convert(
     def write(work: _Work, picture: Picture) -> _Work:
         return work.advance(lambda: write_picture(picture, work.job.target))
 
+    model = translator.manifest.name
     reading, writing = deque[Future[_Work]](), deque[Future[_Work]]()
     with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers:
         while (due or reading) and not stop.is_set():
@@ -168,10 +169,10 @@ def _convert(
             if work.picture and not work.reason:
                 writing.append(writers.submit(write, work, work.picture))
             else:
-                tell(work.outcome(config.model))
+                tell(work.outcome(model))
             while writing and (len(writing) >= AHEAD or writing[0].done()):
-                tell(writing.popleft().result().outcome(config.model))
+                tell(writing.popleft().result().outcome(model))
         for future in reading:
             future.cancel()
         for future in writing:
-            tell(future.result().outcome(config.model))
+            tell(future.result().outcome(model))

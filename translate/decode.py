@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import IO, Any
 
 import cv2
@@ -15,8 +16,8 @@ from translate.picture import FORMATS, Array, Picture
 ORIENTATION = 274
 # A TIFF's tags also describe how its bytes lie; these alone (and EXIF, GPS) say something about the picture.
 DESCRIPTIVE_TAGS = frozenset({270, 271, 272, 305, 306, 315, 33432, 34665, 34853})
-STEPS = {"1": 255, "L;2": 85, "L;4": 17}
-"""What one grey level of a file with fewer than 8 bits is worth in 8 bits."""
+STEPS = {"L;2": 85, "L;4": 17}
+"""What one grey level of a file with fewer than 8 bits is worth in 8 bits; Pillow itself does 1 bit."""
 # Pillow's own limit is a constant; ours is an option, checked as soon as the header is read.
 Image.MAX_IMAGE_PIXELS = 400_000_000
 
@@ -40,9 +41,9 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
     deep = _is_16_bit(image)
     step = STEPS.get(_raw_mode(image), 1)
     lossless = _is_lossless(image, file)
+    image.load()  # also for 16 bits: OpenCV returns the readable part of a truncated file without a word
     exif, orientation, trouble = _exif(image)
     notices += trouble
-    image.load()  # also for 16 bits: OpenCV returns the readable part of a truncated file without a word
 
     if deep:
         color, alpha = _pixels_16_bit(image, file)
@@ -51,8 +52,8 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         notices += more
     if image.format != "TIFF":  # there both decoders have turned the picture already
         color, alpha = _upright(color, orientation), None if alpha is None else _upright(alpha, orientation)
-    if {"xmp", "XML:com.adobe.xmp"} & image.info.keys() or getattr(image, "text", None):
-        notices += ("its XMP or text notes were not kept",)
+    if image.format != "PNG" and "xmp" in image.info:
+        notices += ("its XMP block was not kept",)
     profile = image.info.get("icc_profile") if image.mode != "CMYK" else None
     return Picture(
         color=np.ascontiguousarray(color),
@@ -63,6 +64,7 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         exif=exif,
         dpi=_dpi(image.info.get("dpi")),
         gamma=image.info.get("gamma"),
+        texts=tuple((key, _upright_xmp(str(text))) for key, text in getattr(image, "text", {}).items()),
         layout=tuple((key, image.info[key]) for key in ("orientation", "compression") if key in image.info)
         if image.format == "TGA"
         else (),
@@ -132,7 +134,8 @@ def _pixels_16_bit(image: Image.Image, file: IO[bytes]) -> tuple[Array, Array | 
 
 
 def _pixels_8_bit(image: Image.Image, step: int) -> tuple[Array, Array | None, tuple[str, ...]]:
-    mode, notices = image.mode, ()
+    mode = image.mode
+    notices: tuple[str, ...] = ()
     if mode in ("P", "PA"):
         image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
     elif mode in ("1", "RGBX", "YCbCr", "La", "RGBa"):
@@ -186,6 +189,10 @@ def _upright(pixels: Array, orientation: int) -> Array:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return pixels
+
+
+def _upright_xmp(text: str) -> str:
+    return re.sub(r"""(tiff:Orientation(?:=["']|>))[2-8]""", r"\g<1>1", text)
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:

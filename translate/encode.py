@@ -66,6 +66,8 @@ def _png(picture: Picture) -> bytes:
     exif = _exif(picture)
     if exif:
         chunks.append(_chunk(b"eXIf", exif.removeprefix(EXIF_HEADER)))
+    for keyword, text in picture.texts:
+        chunks.append(_chunk(b"iTXt", keyword.encode("latin-1") + bytes(5) + text.encode()))
     head = 8 + 25  # signature and IHDR
     return data[:head] + b"".join(chunks) + data[head:]
 
@@ -75,7 +77,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def _opencv(picture: Picture, extension: str) -> bytes:
-    pixels = _stack(picture)
+    pixels = _stack(picture, grey_alpha=False)
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     done, data = cv2.imencode(extension, np.ascontiguousarray(pixels))
@@ -84,17 +86,18 @@ def _opencv(picture: Picture, extension: str) -> bytes:
     return bytes(data)
 
 
-def _stack(picture: Picture) -> Array:
-    """Colour and alpha in one array, [H, W], [H, W, 3] or [H, W, 4]: few readers know grey with alpha."""
+def _stack(picture: Picture, *, grey_alpha: bool) -> Array:
+    """Colour and alpha in one array, [H, W] or [H, W, 2 to 4]; grey with alpha as RGBA if not `grey_alpha`."""
     color, alpha = picture.color, picture.alpha
     if alpha is None:
         return color
-    return np.dstack([*([color] * 3 if color.ndim == 2 else [color]), alpha])
+    copies = 3 if color.ndim == 2 and not grey_alpha else 1
+    return np.dstack([*[color] * copies, alpha])
 
 
 def _pillow(picture: Picture, **options: Any) -> bytes:
     """Encode 8-bit pixels with Pillow."""
-    pixels = picture.color if picture.alpha is None else np.dstack([picture.color, picture.alpha])
+    pixels = _stack(picture, grey_alpha=True)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(
         buffer, format=picture.format, **{k: v for k, v in options.items() if v is not None}
@@ -119,27 +122,16 @@ def _webp(picture: Picture) -> bytes:
 
 
 def _tiff(picture: Picture) -> bytes:
-    if picture.color.dtype == np.uint16:
-        return _tiff_16_bit(picture)
-    return _pillow(
-        picture,
-        compression="tiff_adobe_deflate",
-        icc_profile=picture.icc_profile,
-        exif=_exif(picture),
-        dpi=picture.dpi,
-    )
-
-
-def _tiff_16_bit(picture: Picture) -> bytes:
-    """One deflated strip. Pillow has no 16-bit colour, and OpenCV drops profile, EXIF and resolution."""
-    pixels = np.atleast_3d(_stack(picture))
+    """One deflated strip. Pillow has no 16-bit colour and no EXIF beside compression; OpenCV no metadata."""
+    deep = picture.color.dtype == np.uint16
+    pixels = np.atleast_3d(_stack(picture, grey_alpha=not deep))
     height, width, samples = pixels.shape
     steps = pixels.copy()
-    steps[:, 1:] -= pixels[:, :-1]  # predictor 2: differences along the row, modulo 65536
-    strip = zlib.compress(steps.astype("<u2").tobytes(), 6)
+    steps[:, 1:] -= pixels[:, :-1]  # predictor 2: differences along the row, modulo their range
+    strip = zlib.compress(steps.astype(steps.dtype.newbyteorder("<")).tobytes(), 6)
     tags = ImageFileDirectory_v2()
-    tags[256], tags[257], tags[258], tags[259] = width, height, (16,) * samples, 8
-    tags[262], tags[273], tags[277] = 1 if samples == 1 else 2, 0, samples
+    tags[256], tags[257], tags[258], tags[259] = width, height, (16 if deep else 8,) * samples, 8
+    tags[262], tags[273], tags[277] = 1 if samples < 3 else 2, 0, samples
     tags[278], tags[279], tags[317] = height, len(strip), 2
     if picture.alpha is not None:
         tags[338] = 2
@@ -148,8 +140,9 @@ def _tiff_16_bit(picture: Picture) -> bytes:
     if picture.icc_profile:
         tags.tagtype[34675] = 7
         tags[34675] = picture.icc_profile
-    if picture.exif:
-        exif = _parse(picture.exif)
+    block = _exif(picture)
+    if block:
+        exif = _parse(block)
         for tag, value in exif.items():
             tags[tag] = exif.get_ifd(tag) if tag in (34665, 34853) else value
     buffer = io.BytesIO()

@@ -21,7 +21,10 @@ MAX_PIXELS = 400_000_000
 PARTIAL = ".translate-"
 """How a file is called while it is written; what a crash leaves behind is hidden and may be deleted."""
 
-DAMAGE = (ValueError, ArithmeticError, SyntaxError, TypeError, LookupError, EOFError, struct.error, cv2.error)
+DAMAGE = (
+    *(ValueError, ArithmeticError, SyntaxError, SystemError, TypeError, LookupError, EOFError),
+    *(struct.error, cv2.error),
+)
 """What the decoders raise on damaged files."""
 
 
@@ -62,7 +65,7 @@ def write_picture(picture: Picture, path: Path) -> Picture:
         content = encode(picture)
     except BadPicture as error:
         raise BadPicture(f"cannot write {path}: {error}") from None
-    except (OSError, ValueError, struct.error, cv2.error) as error:
+    except (OSError, RuntimeError, *DAMAGE) as error:
         raise BadPicture(
             f"cannot write {path}: {picture.format} cannot hold this picture ({error})."
         ) from None

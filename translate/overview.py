@@ -32,7 +32,7 @@ def write_overview(report: Report, path: Path, max_pixels: int) -> None:
         BadPicture: there is nothing to show, or the disk refuses it.
     """
     shown = [outcome for outcome in report.outcomes if outcome.status != "failed"]
-    places = np.unique(np.linspace(0, len(shown) - 1, MOST).round().astype(int)) if shown else []
+    places = np.unique(np.linspace(0, len(shown) - 1, MOST).round().astype(int)) if shown else ()
     pairs = [pair for place in places if (pair := _pair(shown[place], max_pixels))]
     if not pairs:
         raise BadPicture(f"no overview {path}: no picture was converted.")
@@ -46,7 +46,7 @@ def write_overview(report: Report, path: Path, max_pixels: int) -> None:
         x, y = GAP + index % columns * width, GAP + index // columns * height
         sheet.paste(before, (x, y))
         sheet.paste(after, (x + CELL + GAP // 2, y))
-        sizes = f"{before.info['size']} → {after.info['size']}"
+        sizes = f"{before.info['size']} to {after.info['size']}"
         room = 2 * CELL - int(draw.textlength(sizes, font)) - GAP
         draw.text((x, y + CELL + 3), _fitting(str(outcome.input.relative_to(common)), room, font), INK, font)
         draw.text((x + 2 * CELL + GAP // 2, y + CELL + 3), sizes, INK, font, anchor="ra")
@@ -62,18 +62,18 @@ def _pair(outcome: Outcome, max_pixels: int) -> tuple[Outcome, Image.Image, Imag
         return None  # it was there already and belongs to somebody else
     scale = max(1, after.size[0] // before.size[0])
     side = max(1, CELL // scale)
-    return outcome, _cell(before, side), _cell(after, side * scale)
+    factor = max(1, CELL // max(after.size))
+    return outcome, _cell(before, side, factor * scale), _cell(after, side * scale, factor)
 
 
-def _cell(picture: Picture, side: int) -> Image.Image:
-    """The middle of a picture, at most `side` pixels a side, enlarged by whole pixels, over checks."""
+def _cell(picture: Picture, side: int, factor: int) -> Image.Image:
+    """The middle of a picture, at most `side` pixels a side, each `factor` times as large, over checks."""
     size = f"{picture.size[0]} x {picture.size[1]}"
     left, top = (max(0, (length - side) // 2) for length in picture.size)
     part = np.s_[top : top + side, left : left + side]
     color = (picture.color[part] / (picture.white / 255)).round()
     color = np.dstack([color] * 3) if color.ndim == 2 else color
     cover = np.ones(color.shape[:2]) if picture.alpha is None else picture.alpha[part] / picture.white
-    factor = max(1, CELL // max(cover.shape))
     color, cover = (np.repeat(np.repeat(a, factor, 0), factor, 1) for a in (color, cover))
     rows, columns = np.indices(cover.shape) // 8 % 2
     checks = np.where(rows == columns, *CHECKS)[..., None]

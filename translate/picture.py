@@ -47,6 +47,8 @@ class Picture:
     dpi: tuple[float, float] | None = None
     gamma: float | None = None
     """PNG's gAMA value."""
+    texts: tuple[tuple[str, str], ...] = ()
+    """PNG's text chunks, XMP among them: keyword and text."""
     layout: tuple[tuple[str, Any], ...] = ()
     """How the format arranges its pixels (TGA's row order and compression); it is written the same way."""
     notices: tuple[str, ...] = ()

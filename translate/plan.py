@@ -23,13 +23,13 @@ class Job:
 
 
 def plan(config: RunConfig) -> list[Job]:
-    """List the jobs: a folder's content is mirrored into `out`, a single file goes there under its name.
+    """List the jobs: a folder's content is mirrored into `out`, a single file goes there as it is called.
 
     Hidden files, other kinds of files and symbolic links inside folders are left out, and so is `out` itself.
 
     Raises:
-        UsageError: an input that does not exist; nothing to do; two inputs for one result; a result in place of
-            an input; a result that is already there, if that is to be an error; `out` is a file.
+        UsageError: an input that does not exist; nothing to do; two inputs for one result; a result in place of an
+            input; a result that is already there, if that is to be an error; `out` is a file.
     """
     out = config.out
     if out.exists() and not out.is_dir():

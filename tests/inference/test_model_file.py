@@ -162,7 +162,9 @@ def test_damage_within_the_graph_is_refused(tmp_path: Path):
         load_model(path)
 
 
-@pytest.mark.parametrize("noise", [b"\xff" * 100, b"PK\x03\x04" + b"x" * 50, b"\x89PNG\r\n\x1a\n", b"\x00" * 64])
+@pytest.mark.parametrize(
+    "noise", [b"\xff" * 100, b"PK\x03\x04" + b"x" * 50, b"\x89PNG\r\n\x1a\n", b"\x00" * 64]
+)
 def test_files_of_other_kinds_are_refused(tmp_path: Path, noise: bytes):
     path = tmp_path / "m.onnx"
     path.write_bytes(noise)

@@ -1,4 +1,4 @@
-"""The declared receptive radius is the true one: one bright pixel in a black picture shows how far it goes."""
+"""The declared receptive radius is the true one: a bright pixel in a black picture shows how far it goes."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from models.zoo import GENERATORS, build_generator
 
 
 def with_positive_weights(network):
-    """No cancellation and no bias, so that an output is 0 exactly where nothing of the bright pixel arrives."""
+    """No cancellation, no bias: an output is 0 exactly where nothing of the bright pixel arrives."""
     for name, weight in network.named_parameters():
         weight.data = torch.zeros_like(weight) if name.endswith("bias") else weight.data.abs()
     return network.double().eval()

@@ -74,6 +74,8 @@ def _check_file(path: Path) -> None:
             f"{path} is a checkpoint, no model file: translate export {path} -o FILE.onnx makes one."
         )
     size = path.stat().st_size
+    if size == 0:
+        raise BadModelFile(f"{path} is empty. Fetch or export it again.")
     if size > MAX_BYTES:
         raise BadModelFile(
             f"{path} has {size:,} bytes; model files of at most {MAX_BYTES:,} bytes are opened."
@@ -85,7 +87,6 @@ def _manifest(file: BinaryIO, path: Path) -> Manifest:
     try:
         for field, size in _fields(file):
             if field != _METADATA_FIELD:
-                file.seek(size, 1)
                 continue
             if size > MAX_METADATA_BYTES:
                 raise ValueError("oversized metadata")
@@ -109,6 +110,8 @@ def _fields(file: BinaryIO) -> Iterator[tuple[int, int]]:
     file.seek(0)
     while file.tell() < end:
         tag = _varint(file)
+        if tag < 8:
+            raise ValueError("field 0")
         match tag & 7:
             case 0:
                 _varint(file)
@@ -122,7 +125,7 @@ def _fields(file: BinaryIO) -> Iterator[tuple[int, int]]:
             case other:
                 raise ValueError(f"wire type {other}")
         following = file.tell() + size
-        if following > end or tag < 8:
+        if following > end:
             raise ValueError("a field beyond the end of the file")
         yield tag >> 3, size
         file.seek(following)

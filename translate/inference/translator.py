@@ -182,6 +182,6 @@ def _store(painted: NDArray[np.float32], target: NDArray[Any]) -> None:
     """[C, H, W] in [0, 1] -> rounded values of the target's kind; colour is averaged for a grey target."""
     if target.shape[2] < painted.shape[0]:
         painted = painted.mean(axis=0, keepdims=True)
-    if target.dtype != np.float32:
-        painted = np.rint(painted * np.float32(_WHITE[target.dtype.name]))
-    target[:] = painted.transpose(1, 2, 0)
+    for channel, plane in enumerate(painted):
+        exact = target.dtype == np.float32
+        target[:, :, channel] = plane if exact else np.rint(plane * np.float32(_WHITE[target.dtype.name]))

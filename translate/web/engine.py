@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import re
-import secrets
-import shutil
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -17,29 +12,16 @@ import numpy as np
 from PIL import Image
 
 from models.errors import TranslateError, UnknownModel
+from models.manifest import Manifest
 from translate.convert import translate_picture
 from translate.images import read_picture, write_picture
 from translate.inference import Translator
 from translate.picture import Picture
-from translate.store import InstalledModel, list_models
+from translate.store import list_models
+from translate.web.work import new_place, working_folder
 
 PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the browser shows; the file to download keeps its size."""
-
-
-@functools.cache
-def working_folder() -> Path:
-    """The one folder that visitors' files are in: made for this process, readable by its user only, removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="translate-web-")).resolve()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def new_place(name: str) -> Path:
-    """Where a file of that name can be written without meeting another visitor's."""
-    folder = working_folder() / secrets.token_hex(16)
-    folder.mkdir()
-    return folder / name
 
 
 def sentence(error: BaseException) -> str:
@@ -77,15 +59,15 @@ class Engine:
         self._translators: dict[str, Translator] = {}
         self._opening = threading.Lock()
 
-    def models(self) -> dict[str, InstalledModel]:
-        """Installed models that can be used, by name."""
-        return {model.name: model for model in list_models() if model.manifest is not None}
+    def models(self) -> dict[str, Manifest]:
+        """Installed models that can be used: name -> what they say of themselves."""
+        return {model.name: model.manifest for model in list_models() if model.manifest is not None}
 
     def translate(self, name: str, source: Path) -> Result:
         """Translate one picture file with an installed model.
 
         Raises:
-            TranslateError: unknown model (a path is not taken: visitors name models, not files), bad or large picture.
+            TranslateError: unknown model (visitors name models, not files), bad or large picture.
         """
         translator = self._translator(name)
         picture = as_png(read_picture(source, max_pixels=self._max_pixels))
@@ -117,13 +99,13 @@ class Engine:
     def _translator(self, name: str) -> Translator:
         with self._opening:
             if name not in self._translators:
-                models = self.models()
-                if not models:
+                files = {model.name: model.path for model in list_models() if model.manifest is not None}
+                if not files:
                     raise TranslateError("no model is installed, so there is nothing to translate with.")
-                if name not in models:
-                    raise UnknownModel(name, models)
+                if name not in files:
+                    raise UnknownModel(name, files)
                 self._translators[name] = Translator.open(
-                    models[name].path, device=self._device, max_pixels=self._max_pixels
+                    files[name], device=self._device, max_pixels=self._max_pixels
                 )
             return self._translators[name]
 
@@ -134,7 +116,7 @@ class Engine:
         values = np.concatenate(planes, axis=2)
         if values.dtype == np.uint16:
             values = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        image = Image.fromarray(values.squeeze())
+        image = Image.fromarray(values if values.shape[2] > 1 else values[..., 0])
         if image.size != size:
             image = image.resize(size, Image.Resampling.BICUBIC)
         place = new_place("preview.png")
@@ -151,7 +133,7 @@ def _summary(
     model: str, device: str, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]
 ) -> str:
     sizes = f"{_by(picture.size)} → {_by(result.size)} pixels"
-    note = "" if shown == result.size else f" The slider shows {_by(shown)} of it; the download has every pixel."
+    note = "" if shown == result.size else f" The slider shows {_by(shown)}; the download has all."
     return " ".join([f"{model} on {device}: {sizes} in {seconds:.2f} s.{note}", *result.notices])
 
 

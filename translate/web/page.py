@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from models.errors import TranslateError
+from models.manifest import Manifest
 from translate.config import AppConfig
 from translate.picture import EXTENSIONS
-from translate.store import InstalledModel
-from translate.web.engine import Engine, new_place, sentence, working_folder
+from translate.web.engine import Engine, sentence
+from translate.web.local_gradio import gr
+from translate.web.work import new_place
 
 QUEUE = 32
 """Visitors' pictures that wait at most; the next one is told to come back."""
 KEPT_SECONDS = 3600
 """Age at which uploads and results are deleted."""
-
-
-class Upload(gr.File):  # type: ignore[misc]
-    """A file as it was uploaded. Gradio would also fetch one from a web address that a request names."""
-
-    is_template = True
-    """To Gradio: drawn as its parent is."""
-
-    async def async_move_resource_to_block_cache(self, path: str | Path | None) -> str | None:
-        """Where an upload lies.
-
-        Raises:
-            gr.Error: it is a web address.
-        """
-        if path is not None and "://" in str(path):
-            raise gr.Error("web addresses are not opened: upload the file itself.", print_exception=False)
-        moved: str | None = await super().async_move_resource_to_block_cache(path)
-        return moved
 
 
 def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pixels) -> gr.Blocks:
@@ -48,8 +30,6 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
         device: where models run, as in `translate run`.
         max_pixels: pictures and results with more pixels than this are refused.
     """
-    # Gradio's default is one folder for all its users on a machine.
-    os.environ["GRADIO_TEMP_DIR"] = str(working_folder())
     engine = Engine(device, max_pixels)
 
     with gr.Blocks(
@@ -59,18 +39,20 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 model = _model_choice(engine.models())
-                source = Upload(label="Picture (PNG, JPEG, WebP, TIFF, TGA, BMP)", height=160)
+                source = gr.File(label="Picture (PNG, JPEG, WebP, TIFF, TGA, BMP)", height=160)
                 original = gr.Image(
                     label="Your picture", interactive=False, buttons=[], visible=False, height=240
                 )
-                _examples(engine, source)
                 button = gr.Button("Translate", variant="primary")
             with gr.Column(scale=3, min_width=300):
                 slider = gr.ImageSlider(
-                    label="Before (smoothly enlarged to match) | after", interactive=False, buttons=["fullscreen"]
+                    label="Before | after, both at the size of the result",
+                    interactive=False,
+                    buttons=["fullscreen"],
                 )
                 summary = gr.Markdown()
                 download = gr.DownloadButton("Download PNG (lossless)", interactive=False)
+        _examples(engine, source)
 
         def show(upload: str | None) -> list[Any]:
             cleared = [None, gr.DownloadButton(value=None, interactive=False), ""]
@@ -81,7 +63,7 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
         def translate(model: str, picture: str | None) -> tuple[tuple[str, str], str, str]:
             """Translate a picture with an installed model.
 
-            Gives the two previews of the slider, the result (lossless PNG, full size, alpha and 16 bits kept),
+            Gives the two previews of the slider, the result (lossless PNG with all pixels, alpha, 16 bits),
             and a line that says what was done.
             """
             if not picture:
@@ -90,16 +72,34 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
             return (str(result.before), str(result.after)), str(result.file), result.summary
 
         source.change(
-            show, source, [original, slider, download, summary], api_visibility="private", show_progress="hidden"
+            show,
+            source,
+            [original, slider, download, summary],
+            api_visibility="private",
+            show_progress="hidden",
         )
         button.click(
             translate, [model, source], [slider, download, summary], api_name="translate", concurrency_limit=1
         ).success(
             lambda: gr.DownloadButton(interactive=True), None, download, api_visibility="private", queue=False
         )
+    for block in app.blocks.values():
+        _refuse_addresses(block)
     # Without the last argument a request could pass by the queue and its limits.
     app.queue(max_size=QUEUE, api_open=False)
     return app
+
+
+def _refuse_addresses(block: Any) -> None:
+    """Gradio fetches any web address that a request names as a file, with this machine's access; not here."""
+    keep = block.async_move_resource_to_block_cache
+
+    async def move(path: str | Path | None) -> Any:
+        if path is not None and "://" in str(path):
+            raise gr.Error("web addresses are not opened: upload the file itself.", print_exception=False)
+        return await keep(path)
+
+    block.async_move_resource_to_block_cache = move
 
 
 def _said(action: Callable[..., Any], *arguments: Any) -> Any:
@@ -111,11 +111,9 @@ def _said(action: Callable[..., Any], *arguments: Any) -> Any:
         raise gr.Error(html.escape(sentence(error), quote=False), print_exception=False) from error
 
 
-def _model_choice(models: dict[str, InstalledModel]) -> gr.Dropdown:
+def _model_choice(models: dict[str, Manifest]) -> gr.Dropdown:
     def describe(name: str) -> str:
-        facts = models[name].manifest
-        if facts is None:
-            return ""
+        facts = models[name]
         size = f", {facts.scale} times larger" if facts.scale > 1 else ""
         terms = f" Licence: {facts.license}." if facts.license else ""
         return f"{facts.source} → {facts.target}{size}.{terms}"
@@ -127,14 +125,19 @@ def _model_choice(models: dict[str, InstalledModel]) -> gr.Dropdown:
     return choice
 
 
-def _examples(engine: Engine, source: Upload) -> None:
+def _examples(engine: Engine, source: gr.File) -> None:
     """Pictures to try, where the page runs from a checkout of the project."""
     root = Path(__file__).parents[2]
     if not (root / "app.py").is_file():
         return
-    files = sorted(file for file in (root / "examples").rglob("*") if file.suffix.lower() in EXTENSIONS)
-    if not files:
+    previews: dict[Path, Path] = {}
+    for file in sorted((root / "examples").rglob("*")):
+        if file.suffix.lower() in EXTENSIONS:
+            with contextlib.suppress(TranslateError):  # such as one above a small --max-pixels
+                previews[file] = engine.preview(file)
+    if not previews:
         return
+    files = list(previews)
 
     def take(index: int) -> str:
         # A fresh copy each time: what visitors use is deleted after a while.
@@ -144,7 +147,7 @@ def _examples(engine: Engine, source: Upload) -> None:
 
     shown = gr.Dataset(
         components=[gr.Image(render=False, label="Examples")],
-        samples=[[str(engine.preview(file))] for file in files],
+        samples=[[str(preview)] for preview in previews.values()],
         type="index",
         label="Or try one of these",
         samples_per_page=20,

@@ -9,13 +9,13 @@ import sys
 import threading
 from types import FrameType
 
-import gradio as gr
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import ConfigError
 from translate.config import AppConfig
+from translate.web.local_gradio import gr
 from translate.web.page import build_app
 
 PORTS_TRIED = 100

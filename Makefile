@@ -1,0 +1,46 @@
+# make demo | app | test | lint | bench DATA=DIR
+# Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=DIR.
+PYTHON ?= python3
+VENV ?= .venv
+MODEL ?= texture-x4
+DATA ?=
+
+bin := $(VENV)/bin
+base := $(VENV)/.base-installed
+full := $(VENV)/.full-installed
+
+.PHONY: demo app test lint bench
+.DELETE_ON_ERROR:
+
+demo: $(base)
+	$(bin)/translate run examples -m $(MODEL) -o out --overview out/overview.png
+	@echo "before and after, side by side: out/overview.png"
+
+app: $(base)
+	$(bin)/python app.py
+
+test: lint
+	$(bin)/python -m pytest
+
+lint: $(full)
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+bench: $(full)
+	@test -n "$(DATA)" || { echo "make bench DATA=DIR: DIR holds the pictures to measure on; see README.md"; exit 2; }
+	$(bin)/python -m benchmarks.textures --data "$(DATA)"
+
+$(bin)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than Python 3.11; name a newer one: make demo PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(base): pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install --disable-pip-version-check --quiet --editable .
+	@touch $@
+
+$(full): pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install --disable-pip-version-check --quiet --editable '.[train,dev]'
+	@touch $@ $(base)

@@ -1,0 +1,204 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx_models import make_model
+from PIL import Image
+
+from models.errors import ConfigError, UnknownRecipe
+from translate.cli import COMMANDS, main
+from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.recipes import list_recipes, load_recipe
+
+METHODS = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig, "srgan": SRGANConfig}
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("TRANSLATE_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models/stand-in").mkdir(parents=True)
+    make_model(
+        tmp_path / "models/stand-in/model.onnx", scale=2, paint="identity", name="stand-in", license="CC0"
+    )
+    return "stand-in"
+
+
+def draw(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)).save(path)
+    return path
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("translate ")
+    for command in COMMANDS:
+        assert main([command, "--help"]) == 0
+        assert f"usage: translate {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["rum"], "no command 'rum'"),
+        (["run", "a.png", "-m", "x"], "--out"),
+        (["run", "-m", "x", "-o", "y"], "no input"),
+        (["run", "a.png", "-m", "x", "-o", "y", "--tile", "3"], "--tile 3"),
+        (["run", "a.png", "-m", "x", "-o", "y", "--on-exists", "burn"], "burn"),
+        (["run", "missing.png", "-m", "x", "-o", "y"], "no such file or folder: missing.png"),
+        (["train"], "needs a method"),
+        (["train", "srgan", "--recipe"], "--recipe needs a name"),
+        (["train", "srgan", "--recipe", "x", "--data", "d", "--out", "o"], "no recipe named 'x'"),
+        (["train", "srgan", "--data", "d"], "--out"),
+        (["models", "burn"], "translate models list"),
+        (["models", "show", "nothing"], "no model named 'nothing'"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_no_traceback(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert reason in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_run_prints_a_table_and_then_skips(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "in/sub folder/ä.png")
+    arguments = ["run", str(tmp_path / "in"), "-m", model, "-o", str(tmp_path / "out"), "-d", "cpu"]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert [
+        word in out for word in ("ä.png", "stand-in", "6 x 4", "12 x 8", "1 done, 0 skipped, 0 failed")
+    ] == [True] * 5
+    assert err.startswith("stand-in on ")
+    assert len(err.splitlines()) == 1  # no bar: not a terminal
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("0 done, 1 skipped, 0 failed")
+    assert err == ""
+
+
+def test_run_json_is_alone_on_standard_output(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "in/a.png")
+    (tmp_path / "in/b.png").write_bytes(b"")
+    arguments = ["run", str(tmp_path / "in"), "-m", model, "-o", str(tmp_path / "out"), "-d", "cpu", "--json"]
+    assert main(arguments) == 1
+    out, err = capsys.readouterr()
+    assert [file["status"] for file in json.loads(out)["files"]] == ["done", "failed"]
+    assert f"translate: cannot read {tmp_path / 'in/b.png'}: the file is empty." in err.splitlines()
+
+
+def test_models_list_and_show(tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "models/broken").mkdir()
+    (tmp_path / "models/broken/model.onnx").write_bytes(b"nonsense")
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert [word in out for word in ("stand-in", "super-resolution", "x2", "CC0", "user", "broken")] == [
+        True
+    ] * 6
+    assert main(["models", "show", model]) == 0
+    assert "license: CC0" in capsys.readouterr().out
+
+
+def test_parts_that_are_not_installed_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("models.zoo", "translate.training"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for arguments in (["models", "zoo"], ["train", "srgan", "--data", str(tmp_path), "--out", str(tmp_path)]):
+        assert main(arguments) == 1
+        assert "pip install 'translate-images[train]'" in capsys.readouterr().err
+
+
+def test_train_gets_recipe_values_and_flags_over_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'method = "srgan"\nbatch = 7\nstart_from = "w.safetensors"\njpeg_quality = [80, 90]\n'
+        "[shrink]\nbox = 2.0\n"
+    )
+    (tmp_path / "typo.toml").write_text('method = "srgan"\nlearning_rat = 1.0\n')
+    monkeypatch.setattr("translate.recipes.files", lambda package: tmp_path)
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        "translate.training.train", lambda config: seen.append(config) or "RUN", raising=False
+    )
+    data = ["--data", "d", "--out", "o"]
+    assert main(["train", "srgan", "--recipe", "mine", *data, "--images", "9"]) == 0
+    assert main(["train", "srgan", "--recipe=mine", *data, "--batch", "3", "--shrink", "nearest", "1"]) == 0
+    assert main(["train", "srgan", *data, "--generator-arguments", "width", "32"]) == 0
+    assert capsys.readouterr().out == "RUN\n" * 3
+    first, second, third = seen
+    assert (first.batch, first.images, first.start_from) == (7, 9, Path("w.safetensors"))
+    assert (first.shrink, first.jpeg_quality) == ({"box": 2.0}, (80, 90))
+    assert (second.batch, second.shrink) == (3, {"nearest": 1.0})
+    assert (third.batch, third.generator_arguments) == (SRGANConfig.batch, {"width": 32})
+    with pytest.raises(ConfigError, match=r"'learning_rat'.* 'learning_rate'"):
+        load_recipe("typo", "srgan", SRGANConfig)
+    with pytest.raises(ConfigError, match="is for `translate train srgan`"):
+        load_recipe("mine", "pix2pix", Pix2PixConfig)
+    with pytest.raises(UnknownRecipe, match="mine, typo"):
+        load_recipe("other", "srgan", SRGANConfig)
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_recipe_makes_a_configuration(name: str) -> None:
+    for method, config in METHODS.items():
+        try:
+            values = load_recipe(name, method, config)
+        except ConfigError as error:
+            assert "is for `translate train" in str(error)  # noqa: PT017
+        else:
+            config(data=Path("d"), out=Path("o"), **values)
+            return
+    pytest.fail(f"no method takes the recipe {name}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
+def test_ctrl_c_finishes_what_is_in_hand(tmp_path: Path, model: str) -> None:
+    for number in range(20):
+        draw(tmp_path / f"in/{number:02}.png")
+    out = tmp_path / "out"
+    code = """if True:
+        import os, signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it
+        import translate.batch as batch
+        from translate.cli import main
+        translate, calls = batch.translate_picture, []
+        def interrupted(*arguments):
+            calls.append(0)
+            if len(calls) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            return translate(*arguments)
+        batch.translate_picture = interrupted
+        sys.exit(main(sys.argv[1:]))
+    """
+    command = ["run", str(tmp_path / "in"), "-m", model, "-o", str(out), "-d", "cpu"]
+    child = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    assert child.returncode == 130, child.stderr
+    assert child.stdout.splitlines()[-1].startswith("3 done, 0 skipped, 0 failed")
+    assert child.stdout.splitlines()[-1].endswith("interrupted before the end")
+    assert "finishing the files in hand" in child.stderr
+    assert "Traceback" not in child.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["00.png", "01.png", "02.png"]
+    assert main([*command]) == 0
+    assert len(list(out.iterdir())) == 20

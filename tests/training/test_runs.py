@@ -1,0 +1,203 @@
+"""Run folders: what they hold, and that stopping and resuming equals never having stopped."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from models.checkpoint import load_checkpoint
+from models.errors import ConfigError, DeviceError, TrainingError
+from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training import loop, train
+from translate.training.ema import Ema
+from translate.training.loop import learning_rate_factor
+from translate.training.pool import ImagePool
+from translate.training.run import choose_device
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
+
+SMALL: dict[str, Any] = {
+    "images": 12, "batch": 2, "log_images": 4, "sample_images": 8, "workers": 0, "device": "cpu", "precision": "fp32",
+}  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for pile in ("trainA", "trainB"):
+        (tmp_path / "data" / pile).mkdir(parents=True)
+        for index in range(5):
+            pixels = np.random.default_rng(index).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / pile / f"{index}.png")
+    return tmp_path / "data"
+
+
+def pix2pix(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    return Pix2PixConfig(
+        data=data / "trainA", out=out, generator="unet_128", size=128, load_size=130, validation=1, ema=0.9,
+        generator_arguments={"width": 2}, discriminator_arguments={"width": 2}, **{**SMALL, **settings},
+    )  # fmt: skip
+
+
+def cyclegan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    return CycleGANConfig(
+        data=data, out=out, size=16, load_size=18, pool=2, generator_arguments={"width": 2, "blocks": 1},
+        discriminator_arguments={"width": 2, "layers": 1}, **{**SMALL, **settings},
+    )  # fmt: skip
+
+
+def srgan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    return SRGANConfig(
+        data=data, out=out, size=16, validation=2, generator_arguments={"width": 4, "blocks": 1},
+        **{**SMALL, **settings},
+    )  # fmt: skip
+
+
+METHODS = [pix2pix, cyclegan, srgan]
+Configure = Callable[..., TrainingConfig]
+
+
+@pytest.mark.parametrize("configure", METHODS)
+def test_a_run_leaves_what_the_design_says(configure: Configure, data: Path, tmp_path: Path) -> None:
+    out = train(configure(data, tmp_path / "run", source="noise", target="more noise", license="CC0-1.0"))
+    assert json.loads((out / "config.json").read_text())["images"] == 12
+    stats = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
+    assert {line["images"] for line in stats} >= {4, 8, 12}
+    assert list((out / "tensorboard").iterdir())
+    assert [path.name for path in sorted((out / "samples").iterdir())] == ["000000008.png", "000000012.png"]
+    (checkpoint,) = (out / "checkpoints").iterdir()
+    for weights in checkpoint.glob("*.safetensors"):
+        generator, manifest = load_checkpoint(weights)
+        assert manifest.steps == 6
+        assert manifest.license == "CC0-1.0"
+        assert {manifest.source, manifest.target} == {"noise", "more noise"}
+        assert manifest.name == "run"
+        assert next(generator.parameters()).isfinite().all()
+        with safe_open(weights, "pt") as file:
+            assert "translate.manifest" in file.metadata()
+    assert torch.load(checkpoint / "state.pt", weights_only=True)["steps"] == 6
+
+
+@pytest.mark.parametrize("configure", METHODS)
+def test_stop_and_resume_equals_never_having_stopped(
+    configure: Configure, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(configure(data, tmp_path / "whole"))
+
+    class StopAfterThree(threading.Event):
+        """Ctrl-C in the middle of the run, between two log lines."""
+
+        asked = 0
+
+        def is_set(self) -> bool:
+            self.asked += 1
+            return self.asked == 3
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.threading, "Event", StopAfterThree)
+        with pytest.raises(KeyboardInterrupt):
+            train(configure(data, tmp_path / "parts"))
+    assert [path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()] == ["000000006"]
+    with pytest.raises(TrainingError, match="Add --resume"):
+        train(configure(data, tmp_path / "parts"))
+    with pytest.raises(TrainingError, match=r"learning_rate was .* and is now 0\.1"):
+        train(configure(data, tmp_path / "parts", resume=True, learning_rate=0.1))
+    parts = train(configure(data, tmp_path / "parts", resume=True, workers=1))
+
+    for weights in (whole / "checkpoints" / "000000012").glob("*.safetensors"):
+        ours = load_file(parts / "checkpoints" / "000000012" / weights.name)
+        for name, tensor in load_file(weights).items():
+            assert torch.equal(tensor, ours[name]), f"{weights.name}: {name}"
+    states = [torch.load(run / "checkpoints" / "000000012" / "state.pt", weights_only=True) for run in (whole, parts)]
+    assert_equal(*states)
+    sheets = [(run / "samples" / "000000012.png").read_bytes() for run in (whole, parts)]
+    assert sheets[0] == sheets[1]
+
+
+def assert_equal(a: Any, b: Any, where: str = "state") -> None:
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, list):
+        assert len(a) == len(b), where
+        for index, pair in enumerate(zip(a, b, strict=True)):
+            assert_equal(*pair, f"{where}[{index}]")
+    else:
+        assert a == b, where
+
+
+def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
+    train(srgan(data, tmp_path / "run"))
+    state = tmp_path / "run" / "checkpoints" / "000000012" / "state.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match="cannot go on from .*000000012"):
+        train(srgan(data, tmp_path / "run", resume=True))
+
+
+def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> None:
+    first = train(srgan(data, tmp_path / "first"))
+    weights = first / "checkpoints" / "000000012" / "g.safetensors"
+    second = train(
+        srgan(data, tmp_path / "second", start_from=weights, stage="adversarial", perceptual_weight=0.0,
+              size=32, discriminator_arguments={"width": 4}, learning_rate=1e-12)
+    )  # fmt: skip
+    before, after = load_file(weights), load_file(second / "checkpoints" / "000000012" / "g.safetensors")
+    learned = [name for name in before if "running" not in name and "num_batches" not in name]
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learned)
+    with pytest.raises(TrainingError, match="make --generator and --generator-arguments those of the file"):
+        train(srgan(data, tmp_path / "third", start_from=weights, generator="msrresnet_x4"))
+
+
+def test_nan_stops_the_run_and_names_the_loss(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"g_pixel is (nan|inf) after \d+ images"):
+        train(srgan(data, tmp_path / "run", learning_rate=1e30))
+
+
+def test_learning_rate_rises_stays_and_falls() -> None:
+    config = SRGANConfig(
+        data=Path("d"), out=Path("o"), images=1000, batch=10, warmup_images=100, decay_from=0.5
+    )
+    factors = [learning_rate_factor(images, config) for images in (0, 90, 400, 500, 750, 1000)]
+    assert factors == pytest.approx([0.1, 1, 1, 1, 0.5, 0])
+    constant = SRGANConfig(data=Path("d"), out=Path("o"), images=1000, batch=10)
+    assert learning_rate_factor(999, constant) == 1
+
+
+def test_average_follows_the_weights() -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(network.weight, 1.0)
+    ema = Ema({"g": network}, 0.5)
+    with torch.no_grad():
+        network.weight.fill_(3.0)
+    for _ in range(20):
+        ema.update()
+    assert float(ema.averages["g"].weight) == pytest.approx(3.0, abs=1e-4)
+    assert Ema({"g": network}, 0).averages["g"] is network
+
+
+def test_pool_shows_old_fakes_half_of_the_time() -> None:
+    pool = ImagePool(50, seed=0)
+    filling = torch.arange(50.0).view(50, 1, 1, 1)
+    assert torch.equal(pool.swap(filling), filling)
+    fresh = torch.arange(50.0, 1050.0).view(1000, 1, 1, 1)
+    shown = pool.swap(fresh)
+    assert 0.4 < float((shown == fresh).float().mean()) < 0.6
+    assert torch.equal(ImagePool(0, seed=0).swap(fresh), fresh)
+
+
+def test_devices_that_cannot_be_had_are_errors() -> None:
+    with pytest.raises(ConfigError, match="no device named 'gpu'"):
+        choose_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="finds no CUDA device"):
+            choose_device("cuda")

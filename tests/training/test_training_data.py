@@ -1,0 +1,135 @@
+"""Folders -> batches: layouts, augmentation, degradation, and independence of who loads what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.errors import DataError
+from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.data import batches, find_piles, hold_out, list_pictures, load_rgb, to_device
+from translate.training.degrade import degrade, palette, shrink
+from translate.training.samples import HighResolution, Pairs, Piles
+
+
+def save(path: Path, seed: int, width: int = 64, height: int = 64) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_pairs_are_cut_and_mirrored_alike(tmp_path: Path) -> None:
+    for seed in range(3):
+        half = np.asarray(Image.open(save(tmp_path / "x.png", seed)))
+        Image.fromarray(np.hstack([half, 255 - half])).save(tmp_path / "data" / f"{seed}.png") if (
+            tmp_path / "data"
+        ).is_dir() else (tmp_path / "data").mkdir()
+    save(tmp_path / "x.png", 9)
+    config = Pix2PixConfig(data=tmp_path / "data", out=tmp_path / "run", size=32, load_size=40)
+    for index in range(8):
+        a, b = Pairs(config)[index]
+        assert a.shape == b.shape == (3, 32, 32)
+        assert int((a.int() + b.int() - 255).abs().max()) <= 1  # the bicubic resize rounds each half by itself
+
+
+def test_direction_swaps_input_and_target(tmp_path: Path) -> None:
+    left = np.zeros((32, 32, 3), np.uint8)
+    Image.fromarray(np.hstack([left, left + 255])).save(tmp_path / "pair.png")
+    shared = {"data": tmp_path, "out": tmp_path / "run", "size": 32, "load_size": 32}
+    a, b = Pairs(Pix2PixConfig(**shared))[0]
+    assert (int(a.max()), int(b.min())) == (0, 255)
+    a, b = Pairs(Pix2PixConfig(**shared, direction="right-to-left"))[0]
+    assert (int(a.min()), int(b.max())) == (255, 0)
+
+
+def test_piles_go_their_own_ways(tmp_path: Path) -> None:
+    for index in range(4):
+        save(tmp_path / "trainA" / f"{index}.png", index)
+    for index in range(3):
+        save(tmp_path / "trainB" / f"{index}.png", 10 + index)
+    samples = Piles(CycleGANConfig(data=tmp_path, out=tmp_path / "run", size=32, load_size=32, flip=False))
+    seen = [samples[index] for index in range(12)]
+    for part, count in ((0, 4), (1, 3)):
+        first_epoch = {batch[part].numpy().tobytes() for batch in seen[:count]}
+        assert len(first_epoch) == count  # each picture once before any comes twice
+    partners = {(batch.a.numpy().tobytes(), batch.b.numpy().tobytes()) for batch in seen}
+    assert len(partners) > 4
+
+
+def test_a_sample_depends_on_seed_and_number_alone(tmp_path: Path) -> None:
+    for index in range(5):
+        save(tmp_path / f"{index}.png", index)
+    def config(seed: int = 0, workers: int = 0) -> SRGANConfig:
+        return SRGANConfig(
+            data=tmp_path, out=tmp_path / "run", size=32, images=12, batch=4, seed=seed, workers=workers,
+            jpeg_chance=0.5, palette_chance=0.5, rotate=True, shrink={"box": 1, "nearest": 1},
+        )  # fmt: skip
+
+    whole = list(batches(HighResolution(config(), 4), config(), 0))
+    later = list(batches(HighResolution(config(), 4), config(workers=2), 8))
+    other = list(batches(HighResolution(config(seed=1), 4), config(seed=1), 0))
+    assert len(whole) == 3
+    assert all(torch.equal(x, y) for x, y in zip(whole[2], later[0], strict=True))
+    assert not torch.equal(whole[0].b, other[0].b)
+    assert whole[0].a.shape == (4, 3, 8, 8)
+    on_device = to_device(whole[0], torch.device("cpu"))
+    assert on_device.b.min() >= -1
+    assert on_device.b.max() <= 1
+
+
+def test_hold_out_depends_on_names_alone(tmp_path: Path) -> None:
+    files = [Path(folder) / f"{index}.png" for folder in ("x", "y") for index in range(1)]
+    files = [Path("x") / f"{index}.png" for index in range(20)]
+    elsewhere = [Path("y") / file.name for file in reversed(files)]
+    training, aside = hold_out(files, 5)
+    assert {f.name for f in hold_out(elsewhere, 5)[1]} == {f.name for f in aside}
+    assert sorted([*training, *aside]) == sorted(files)
+    with pytest.raises(DataError, match="nothing to train on"):
+        hold_out(files, 20)
+
+
+def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a folder"):
+        list_pictures(tmp_path / "missing")
+    with pytest.raises(DataError, match="no pictures in"):
+        list_pictures(tmp_path)
+    with pytest.raises(DataError, match="neither trainA and trainB nor A and B"):
+        find_piles(tmp_path)
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    with pytest.raises(DataError, match=r"cannot read .*bad\.png"):
+        load_rgb(tmp_path / "bad.png")
+    (tmp_path / "bad.png").unlink()
+    save(tmp_path / "small.png", 0, width=20)
+    with pytest.raises(DataError, match="20 x 64 pixels, smaller than --size 32"):
+        HighResolution(SRGANConfig(data=tmp_path, out=tmp_path / "run", size=32), 4)
+    with pytest.raises(DataError, match="no multiple of the scale|no multiple of"):
+        HighResolution(SRGANConfig(data=tmp_path, out=tmp_path / "run", size=30), 4)
+
+
+def test_box_shrinking_averages_cells() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    expected = image.reshape(2, 4, 3, 4, 3).mean(axis=(1, 3))
+    assert np.abs(shrink(image, 4, "box") - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize("dither", [False, True])
+def test_palettes_have_no_more_colours_than_asked(dither: bool) -> None:
+    ramp = np.stack(np.meshgrid(np.arange(64) * 4, np.arange(64) * 4), -1).astype(np.uint8)
+    image = np.concatenate([ramp, ramp[..., :1]], -1)
+    reduced = palette(image, 16, dither=dither)
+    assert 8 <= len(np.unique(reduced.reshape(-1, 3), axis=0)) <= 16
+    undithered = palette(image, 16, dither=False)
+    assert (reduced != undithered).any() == dither
+
+
+def test_chances_decide_the_damage() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    where = {"data": Path("data"), "out": Path("run")}
+    clean = SRGANConfig(**where, shrink={"box": 1})
+    assert np.array_equal(degrade(image, 4, clean, np.random.default_rng(0)), shrink(image, 4, "box"))
+    for chance in ("jpeg_chance", "palette_chance"):
+        damaged = SRGANConfig(**where, shrink={"box": 1}, palette_colors=(2, 8), **{chance: 1.0})
+        assert not np.array_equal(degrade(image, 4, damaged, np.random.default_rng(0)), shrink(image, 4, "box"))

@@ -1,0 +1,196 @@
+"""The command `translate`: parse, call, print. What a command needs is imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from models.errors import MissingExtra, TranslateError, UsageError
+
+Config = TypeVar("Config")
+INTERRUPTED = 130
+
+HELP = """usage: translate COMMAND ...
+
+Turn one kind of picture into another.
+
+  run      convert pictures and folders: translate run pictures -m texture-x4 -o out
+  models   list, show NAME, or zoo: the models that are here, and the networks that can be trained
+  app      serve the web page
+  train    pix2pix, cyclegan or srgan: translate train srgan --data DIR --out RUN
+  export   turn a training run into one .onnx file
+
+`translate COMMAND --help` tells more; `translate --version` the version.
+Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is what it returns."""
+    command, *rest = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
+    try:
+        if command in ("-h", "--help", "help"):
+            print(HELP, end="")
+            return 0
+        if command == "--version":
+            from translate.version import VERSION
+
+            print(f"translate {VERSION}")
+            return 0
+        if command not in COMMANDS:
+            raise UsageError(f"no command {command!r}; known: {', '.join(COMMANDS)}. See translate --help.")
+        return COMMANDS[command](rest)
+    except TranslateError as error:
+        return _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _complain("interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left: nobody is there to be told
+        return 1
+    except SystemExit as stop:  # tyro has told what is wrong with the options, or printed the help
+        return stop.code if isinstance(stop.code, int) else 2
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"translate: {message}", file=sys.stderr)
+    return code
+
+
+def _parse(config: type[Config], arguments: list[str], command: str, default: Config | None = None) -> Config:
+    import tyro
+
+    if default is None:
+        return tyro.cli(config, args=arguments, prog=f"translate {command}")
+    return tyro.cli(config, args=arguments, prog=f"translate {command}", default=default)
+
+
+def _run(arguments: list[str]) -> int:
+    from translate.config import RunConfig
+
+    config = _parse(RunConfig, arguments, "run")
+    from translate.batch import run
+    from translate.console import print_report, progress, stop_on_interrupt
+
+    with stop_on_interrupt() as stop, progress() as bar:
+        report = run(config, on_open=bar.opened, on_progress=bar.advanced, stop=stop)
+    print_report(report, as_json=config.json)
+    return report.exit_code
+
+
+def _train(arguments: list[str]) -> int:
+    from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+
+    methods: dict[str, type[TrainingConfig]] = {
+        "pix2pix": Pix2PixConfig,
+        "cyclegan": CycleGANConfig,
+        "srgan": SRGANConfig,
+    }
+    method, *rest = arguments or [""]
+    if method in ("-h", "--help"):
+        print(TRAIN_HELP, end="")
+        return 0
+    if method not in methods:
+        raise UsageError(f"translate train needs a method: {', '.join(methods)}, not {method!r}.")
+    from tyro import MISSING
+
+    from translate.recipes import load_recipe, with_defaults
+
+    recipe, rest = _take_option(rest, "--recipe")
+    values = load_recipe(recipe, method, methods[method]) if recipe else {}
+    config = _parse(methods[method], rest, f"train {method}", with_defaults(methods[method], values, MISSING))
+    try:
+        from translate.training import train
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", f"training (which uses {error.name})") from None
+    print(train(config))
+    return 0
+
+
+TRAIN_HELP = """usage: translate train {pix2pix,cyclegan,srgan} [--recipe NAME] --data DIR --out RUN [OPTIONS]
+
+  pix2pix   aligned pairs (Isola et al. 2017)
+  cyclegan  two unpaired piles (Zhu et al. 2017)
+  srgan     super-resolution (Ledig et al. 2017)
+
+--recipe NAME takes other defaults from a recipe of ours. `translate train METHOD --help` lists the options.
+"""
+
+
+def _take_option(arguments: list[str], option: str) -> tuple[str, list[str]]:
+    """The value of an option that decides about the defaults of the others, and the arguments without it."""
+    for index, argument in enumerate(arguments):
+        if argument == option:
+            if index + 1 == len(arguments):
+                raise UsageError(f"{option} needs a name.")
+            return arguments[index + 1], arguments[:index] + arguments[index + 2 :]
+        if argument.startswith(f"{option}="):
+            return argument.partition("=")[2], arguments[:index] + arguments[index + 1 :]
+    return "", arguments
+
+
+def _export(arguments: list[str]) -> int:
+    from translate.config import ExportConfig
+
+    config = _parse(ExportConfig, arguments, "export")
+    from export.command import export_command
+
+    print(export_command(config.checkpoint, config.out, config.generator))
+    return 0
+
+
+def _models(arguments: list[str]) -> int:
+    what, *names = arguments or ["list"]
+    if what in ("-h", "--help"):
+        print(MODELS_HELP, end="")
+    elif what == "list" and not names:
+        from translate.console import print_models
+        from translate.store import list_models
+
+        print_models(list_models())
+    elif what == "show" and len(names) == 1:
+        from translate.console import print_manifest
+        from translate.store import find_model
+
+        print_manifest(find_model(names[0]))
+    elif what == "zoo" and not names:
+        try:
+            from models.zoo import zoo_table
+        except ModuleNotFoundError as error:
+            raise MissingExtra("train", f"the zoo (which uses {error.name})") from None
+        from translate.console import print_zoo
+
+        print_zoo(zoo_table())
+    else:
+        raise UsageError("say translate models list, translate models show NAME, or translate models zoo.")
+    return 0
+
+
+MODELS_HELP = """usage: translate models [list | show NAME | zoo]
+
+  list  the models that can be run (the default)
+  show  what one model, or an .onnx file, says of itself
+  zoo   the networks that can be trained, with parameters and multiply-adds (needs the extra 'train')
+"""
+
+
+def _app(arguments: list[str]) -> int:
+    from translate.config import AppConfig
+
+    config = _parse(AppConfig, arguments, "app")
+    from translate.web import serve
+
+    serve(config)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "run": _run,
+    "models": _models,
+    "app": _app,
+    "train": _train,
+    "export": _export,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

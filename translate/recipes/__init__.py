@@ -1,0 +1,75 @@
+"""Training recipes: NAME.toml beside this file, whose keys are fields of the method's configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.errors import ConfigError, UnknownRecipe
+
+Config = TypeVar("Config")
+
+
+def list_recipes() -> list[str]:
+    """Names of all recipes."""
+    return sorted(
+        Path(entry.name).stem for entry in files(__name__).iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def load_recipe(name: str, method: str, config: type[Any]) -> dict[str, Any]:
+    """Field values of a recipe, as the configuration has them.
+
+    Args:
+        name: as `list_recipes` gives it.
+        method: pix2pix, cyclegan or srgan; the recipe must be for it.
+        config: the method's dataclass.
+    Raises:
+        UnknownRecipe: no such recipe.
+        ConfigError: a recipe for another method, or a key that is no field.
+    """
+    known = list_recipes()
+    if name not in known:
+        raise UnknownRecipe(name, known)
+    try:
+        values = tomllib.loads((files(__name__) / f"{name}.toml").read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the recipe {name} is not TOML: {error}.") from None
+    made_for = values.pop("method", "")
+    if made_for != method:
+        raise ConfigError(f"the recipe {name} is for `translate train {made_for}`, not {method}.")
+    fields = {field.name: str(field.type) for field in dataclasses.fields(config)}
+    for key, value in values.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1, cutoff=0)[0]
+            raise ConfigError(f"the recipe {name} has {key!r}, which is no setting; the nearest is {near!r}.")
+        values[key] = _fitted(value, fields[key])
+    return values
+
+
+def _fitted(value: Any, annotation: str) -> Any:
+    """TOML's lists as tuples, and texts as paths where the field wants them."""
+    if isinstance(value, list):
+        return tuple(value)
+    return Path(value) if isinstance(value, str) and "Path" in annotation else value
+
+
+def with_defaults(config: type[Config], values: dict[str, Any], missing: Any) -> Config:
+    """An unchecked instance that holds `values`, else the fields' defaults, else `missing`.
+
+    It only tells a command line what to fall back on; the configuration that comes of it is checked as ever.
+    """
+    instance = object.__new__(config)
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        if field.name in values:
+            value = values[field.name]
+        elif field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        else:
+            value = missing if field.default is dataclasses.MISSING else field.default
+        object.__setattr__(instance, field.name, value)
+    return instance
