@@ -111,6 +111,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(tmp_path: Pat
         ([one], {"out": one.parent}, "would replace its input"),
         ([one.parent], {"out": one.parent}, "would replace its input"),
         ([one], {"out": tmp_path / "taken"}, "taken is a file"),
+        ([one], {"out": tmp_path / "taken/deep/er"}, "taken is a file"),
         ([two], {"out": one.parent, "on_exists": "error"}, "is there already"),
     ):
         translator = Double()

@@ -121,7 +121,7 @@ def test_models_list_and_show(tmp_path: Path, model: str, capsys: pytest.Capture
 def test_parts_that_are_not_installed_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith(("models.zoo", "translate.training"))]:
+    for name in [name for name in sys.modules if name.startswith(("models.zoo", "translate.training."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     for arguments in (["models", "zoo"], ["train", "srgan", "--data", str(tmp_path), "--out", str(tmp_path)]):
@@ -180,7 +180,7 @@ def test_ctrl_c_finishes_what_is_in_hand(tmp_path: Path, model: str) -> None:
     out = tmp_path / "out"
     code = """if True:
         import os, signal, sys
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are born deaf to it
         import translate.batch as batch
         from translate.cli import main
         translate, calls = batch.translate_picture, []

@@ -42,8 +42,8 @@ class _Work:
         try:
             self.picture = stage()
         except TranslateError as error:
-            place, reason = str(self.job.source), str(error)
-            self.reason = reason if place in reason else f"cannot convert {place}: {reason}"
+            told = any(str(path) in str(error) for path in (self.job.source, self.job.target))
+            self.reason = str(error) if told else f"cannot convert {self.job.source}: {error}"
         except MemoryError:
             self.reason = f"not enough memory for {self.job.source}; try a smaller --tile."
         except Exception as error:  # noqa: BLE001  runtimes raise what they like

@@ -87,7 +87,7 @@ def _opencv(picture: Picture, extension: str) -> bytes:
 
 
 def _stack(picture: Picture, *, grey_alpha: bool) -> Array:
-    """Colour and alpha in one array, [H, W] or [H, W, 2 to 4]; grey with alpha as RGBA if not `grey_alpha`."""
+    """All in one array, [H, W] or [H, W, 2 to 4]; grey with alpha becomes RGBA unless `grey_alpha`."""
     color, alpha = picture.color, picture.alpha
     if alpha is None:
         return color

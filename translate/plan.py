@@ -28,19 +28,20 @@ def plan(config: RunConfig) -> list[Job]:
     Hidden files, other kinds of files and symbolic links inside folders are left out, and so is `out` itself.
 
     Raises:
-        UsageError: an input that does not exist; nothing to do; two inputs for one result; a result in place of an
-            input; a result that is already there, if that is to be an error; `out` is a file.
+        UsageError: an input that does not exist; nothing to do; two inputs for one result; a result in place
+            of an input; a result that is already there, if that is to be an error; `out` is a file.
     """
     out = config.out
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; results need a folder: name another with -o.")
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there} is a file; results need a folder: name another with -o.")
     jobs: dict[str, Job] = {}
     for place in config.inputs:
         for job in _jobs(place, config):
             other = jobs.setdefault(_identity(job.target), job)
             if _identity(other.source) != _identity(job.source):
                 raise UsageError(
-                    f"{other.source} and {job.source} would both become {job.target}; convert them in two runs."
+                    f"{other.source} and {job.source} would both become {job.target}; use two runs."
                 )
     if not jobs:
         places = ", ".join(map(str, config.inputs))

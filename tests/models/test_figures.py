@@ -1,0 +1,75 @@
+"""What the papers' figures show and no number of parameters can: sums, factors and the order of joined features."""
+
+import torch
+from torch import nn
+from torch.nn.functional import interpolate
+
+from models.resnet import ResidualBlock
+from models.rrdb import RRDB
+from models.srresnet import NormalizedBlock, PlainBlock
+from models.zoo import build_generator
+from small_networks import picture, small_generator
+
+
+def silence(network):
+    """Convolutions that answer 0, so that only the paths around them are left."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return network.eval()
+
+
+def test_compact_adds_the_nearest_enlargement():
+    image = picture(1, 3, 5, 7)
+    assert torch.equal(silence(small_generator("compact_x4"))(image), interpolate(image, scale_factor=4.0))
+
+
+def test_msrresnet_adds_the_bilinear_enlargement():
+    image = picture(1, 3, 5, 7)
+    bilinear = interpolate(image, scale_factor=4.0, mode="bilinear", align_corners=False)
+    assert torch.equal(silence(small_generator("msrresnet_x4"))(image), bilinear)
+
+
+def test_residual_blocks_pass_their_input_on():
+    features = picture(1, 8, 6, 6)
+    for block in (ResidualBlock(8, "instance"), NormalizedBlock(8), PlainBlock(8), RRDB(8, 4)):
+        passed = silence(block)(features)
+        # an RRDB adds a fifth of a branch that itself passes its input on
+        assert torch.allclose(passed, features * (1.2 if isinstance(block, RRDB) else 1.0))
+
+
+def test_dense_block_adds_a_fifth_of_what_it_gathers():
+    block = silence(RRDB(8, 4).branch[0])
+    nn.init.ones_(block.gather.bias)
+    features = picture(1, 8, 6, 6)
+    assert torch.allclose(block(features), features + 0.2)
+
+
+def test_long_skips_go_around_the_blocks():
+    for name in ("srresnet_x4", "rrdbnet_x4"):
+        network = small_generator(name).eval()
+        silence(network.body)
+        image = picture(1, 3, 6, 6)
+        expected = network.to_image(network.up(network.head(image)))
+        assert torch.allclose(network(image), expected, atol=1e-6)
+
+
+def test_unet_joins_the_encoders_features_first():
+    network = build_generator("unet_128", width=4, depth=3, norm="none").eval()
+    joined = []
+    network.to_image.register_forward_pre_hook(lambda _, inputs: joined.append(inputs[0]))
+    image = picture(1, 3, 8, 8)
+    network(image)
+    assert torch.equal(joined[0][:, :4], network.down[0](image))
+    assert joined[0].shape[1] == 8
+
+
+def test_instance_norm_has_no_parameters_and_no_memory():
+    assert not [key for key in small_generator("resnet_9blocks").state_dict() if "running" in key]
+    assert all(
+        key.split(".")[-1] in ("weight", "bias") for key in small_generator("resnet_9blocks").state_dict()
+    )
+    norms = [m for m in small_generator("resnet_9blocks").modules() if isinstance(m, nn.InstanceNorm2d)]
+    assert norms
+    assert all(norm.weight is None for norm in norms)
