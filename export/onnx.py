@@ -70,7 +70,8 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Path:
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror}. Name another file with -o.") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part.exists():
+            part.unlink()
     return path
 
 

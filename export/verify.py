@@ -112,7 +112,7 @@ def compare(expected: Pictures, result: Pictures, name: str, allowed: float = LA
     """
     if expected.shape != result.shape:
         raise ExportError(f"on {name}: PyTorch gives {expected.shape}, ONNX Runtime {result.shape}.")
-    _finite(f"{name}, in PyTorch,", expected)
+    _finite(f"{name} in PyTorch", expected)
     _finite(name, result)
     levels = np.abs(np.rint(255 * expected.astype(np.float64)) - np.rint(255 * result.astype(np.float64)))
     largest = float(np.abs(expected - result).max())

@@ -47,7 +47,7 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         raise BadPicture(
             f"cannot read {path}: not a picture, or its beginning is damaged (known: {KNOWN})."
         ) from None
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLarge(f"cannot read {path}: {error}") from None
     except OSError as error:
         raise BadPicture(f"cannot read {path}: {error.strerror or error}.") from None

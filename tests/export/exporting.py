@@ -36,7 +36,13 @@ def settled(network: Generator) -> Generator:
 
 def describe(network: nn.Module, **fields: Any) -> Manifest:
     """The Manifest of a network; `fields` replace what it declares."""
-    known: dict[str, Any] = {"name": "toy", "task": "translation", "source": "a", "target": "b", "generator": "toy"}
+    known: dict[str, Any] = {
+        "name": "toy",
+        "task": "translation",
+        "source": "a",
+        "target": "b",
+        "generator": "toy",
+    }
     return Manifest(**known | {name: getattr(network, name) for name in DECLARED} | fields)
 
 

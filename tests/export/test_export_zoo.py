@@ -13,11 +13,9 @@ import torch
 from exporting import describe, small_generator
 
 from export import check_contract, export_onnx
-from models.layers import Generator, per_picture
+from models.layers import Generator
 from models.manifest import METADATA_KEY, Manifest
 from models.zoo import GENERATORS
-
-UNETS = [name for name in GENERATORS if name.startswith("unet")]
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,10 @@ class Exported:
     path: Path
 
 
-@pytest.fixture(scope="module", params=[*GENERATORS, *(f"{name} per picture" for name in UNETS)])
+@pytest.fixture(scope="module", params=GENERATORS)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    name, _, per = request.param.partition(" ")
+    name = request.param
     network, arguments = small_generator(name)
-    if per:
-        network = per_picture(network)
     manifest = describe(network, name=name, generator=name, arguments=arguments, metrics={"psnr": 28.5})
     path = export_onnx(network, manifest, tmp_path_factory.mktemp("export") / "model.onnx")
     return Exported(network, manifest, path)
@@ -56,9 +52,11 @@ def test_computes_the_same_at_sizes_it_was_not_exported_with(
 
 
 def test_the_file_describes_itself(exported: Exported) -> None:
-    metadata = onnxruntime.InferenceSession(
-        exported.path, providers=["CPUExecutionProvider"]
-    ).get_modelmeta().custom_metadata_map
+    metadata = (
+        onnxruntime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+        .get_modelmeta()
+        .custom_metadata_map
+    )
     assert Manifest.from_json(metadata[METADATA_KEY]) == exported.manifest
     assert set(metadata) == {METADATA_KEY}
 

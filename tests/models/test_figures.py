@@ -1,6 +1,7 @@
-"""What the papers' figures show and no number of parameters can: sums, factors and the order of joined features."""
+"""What a paper's figure shows and no count of parameters can: sums, factors, the order of features."""
 
 import torch
+from small_networks import picture, small_generator
 from torch import nn
 from torch.nn.functional import interpolate
 
@@ -8,7 +9,6 @@ from models.resnet import ResidualBlock
 from models.rrdb import RRDB
 from models.srresnet import NormalizedBlock, PlainBlock
 from models.zoo import build_generator
-from small_networks import picture, small_generator
 
 
 def silence(network):

@@ -1,9 +1,12 @@
 """Run folders: what they hold, and that stopping and resuming equals never having stopped."""
 
 import json
-import threading
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -55,8 +58,8 @@ def cyclegan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
 
 def srgan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     return SRGANConfig(
-        data=data, out=out, size=16, validation=2, generator_arguments={"width": 4, "blocks": 1},
-        **{**SMALL, **settings},
+        data=data, out=out, validation=2,
+        **{**SMALL, "size": 16, "generator_arguments": {"width": 4, "blocks": 1}, **settings},
     )  # fmt: skip
 
 
@@ -91,17 +94,14 @@ def test_stop_and_resume_equals_never_having_stopped(
 ) -> None:
     whole = train(configure(data, tmp_path / "whole"))
 
-    class StopAfterThree(threading.Event):
-        """Ctrl-C in the middle of the run, between two log lines."""
+    asked = iter([False, False, True])  # Ctrl-C in the middle of the run, between two log lines
 
-        asked = 0
-
-        def is_set(self) -> bool:
-            self.asked += 1
-            return self.asked == 3
+    @contextmanager
+    def stop_after_three() -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(is_set=lambda: next(asked))
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.threading, "Event", StopAfterThree)
+        patch.setattr(loop, "stop_requests", stop_after_three)
         with pytest.raises(KeyboardInterrupt):
             train(configure(data, tmp_path / "parts"))
     assert [path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()] == ["000000006"]
@@ -156,6 +156,16 @@ def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> N
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learned)
     with pytest.raises(TrainingError, match="make --generator and --generator-arguments those of the file"):
         train(srgan(data, tmp_path / "third", start_from=weights, generator="msrresnet_x4"))
+
+
+def test_a_signal_stops_between_two_steps() -> None:
+    with loop.stop_requests() as asked:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked.wait(5)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            asked.wait(5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_nan_stops_the_run_and_names_the_loss(data: Path, tmp_path: Path) -> None:

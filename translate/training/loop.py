@@ -213,7 +213,8 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
         if batch is not None:
             if run.summed:
                 run.log(board)
-            run.sample(board, batch)
+            if not crossed(run.images, config.batch, config.sample_images):
+                run.sample(board, batch)
             run.save()
 
 
