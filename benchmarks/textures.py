@@ -58,9 +58,7 @@ def psnr(result: Pixels, target: Pixels) -> float:
 
 def resample(kernel: Image.Resampling) -> Upscale:
     """Enlargement by Pillow."""
-    return lambda low: np.asarray(
-        Image.fromarray(low).resize((low.shape[1] * SCALE, low.shape[0] * SCALE), kernel)
-    )
+    return lambda low: np.asarray(Image.fromarray(low).resize((low.shape[1] * SCALE, low.shape[0] * SCALE), kernel))
 
 
 def validation_pairs(folder: Path, count: int) -> Iterator[tuple[str, Pixels, Pixels]]:
@@ -110,7 +108,9 @@ def main(settings: Settings) -> None:
     for folder in sorted((settings.data / "pairs").glob("*")):
         sets[f"{folder.name}, 32 to 128"] = shipped_pairs(folder)
 
-    table = Table("pictures", "count", *methods, "over bicubic", "seconds", title=f"RGB PSNR in dB, {translator.device}")
+    table = Table(
+        "pictures", "count", *methods, "over bicubic", "seconds", title=f"RGB PSNR in dB, {translator.device}"
+    )
     shown: list[dict[str, Pixels]] = []
     for title, pictures in sets.items():
         scores: dict[str, list[float]] = {name: [] for name in methods}
@@ -127,7 +127,11 @@ def main(settings: Settings) -> None:
         means = {name: float(np.mean(values)) for name, values in scores.items()}
         over = means[settings.model] - means["bicubic"]
         table.add_row(
-            title, str(len(scores["bicubic"])), *(f"{mean:.2f}" for mean in means.values()), f"{over:+.2f}", f"{seconds:.1f}"
+            title,
+            str(len(scores["bicubic"])),
+            *(f"{mean:.2f}" for mean in means.values()),
+            f"{over:+.2f}",
+            f"{seconds:.1f}",
         )
     Console(width=140).print(table)
     if settings.sheet:

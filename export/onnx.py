@@ -100,9 +100,7 @@ def to_onnx(generator: nn.Module, manifest: Manifest) -> onnx.ModelProto:
         )
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise ExportError(
-            f"{manifest.generator} has no ONNX form with free batch and sizes: {reason}"
-        ) from error
+        raise ExportError(f"{manifest.generator} has no ONNX form with free batch and sizes: {reason}") from error
     model = program.model_proto
     _strip(model)
     for value, scale in ((model.graph.input[0], 1), (model.graph.output[0], manifest.scale)):
@@ -118,13 +116,9 @@ def _side(symbol: str, factor: int) -> str:
 
 def _check_described(generator: nn.Module, manifest: Manifest) -> None:
     pairs = [(name, getattr(manifest, name), getattr(generator, name, "not declared")) for name in DECLARED]
-    wrong = "; ".join(
-        f"{name} {said}, but {is_so} in the network" for name, said, is_so in pairs if said != is_so
-    )
+    wrong = "; ".join(f"{name} {said}, but {is_so} in the network" for name, said, is_so in pairs if said != is_so)
     if wrong:
-        raise ExportError(
-            f"{manifest.name} was not exported: its Manifest describes another network: {wrong}."
-        )
+        raise ExportError(f"{manifest.name} was not exported: its Manifest describes another network: {wrong}.")
 
 
 def _strip(model: onnx.ModelProto) -> None:

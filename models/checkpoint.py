@@ -104,9 +104,7 @@ def _empty_generator(path: Path, manifest: Manifest) -> Generator:
     for name in DECLARED:
         told, is_ = getattr(manifest, name), getattr(generator, name)
         if told != is_:
-            raise BadCheckpoint(
-                f"{path} declares {name} {told}, but its network {manifest.generator} has {is_}."
-            )
+            raise BadCheckpoint(f"{path} declares {name} {told}, but its network {manifest.generator} has {is_}.")
     fits = {
         generator.normalization,
         "picture" if generator.normalization == "fixed" else generator.normalization,

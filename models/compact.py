@@ -25,9 +25,7 @@ class CompactGenerator(Generator):
         for _ in range(convs):
             self.body.append(nn.Conv2d(width, width, 3, padding=1))
             self.body.append(nn.PReLU(width))
-        self.to_image = nn.Sequential(
-            nn.Conv2d(width, channels * scale**2, 3, padding=1), nn.PixelShuffle(scale)
-        )
+        self.to_image = nn.Sequential(nn.Conv2d(width, channels * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
         self.channels, self.scale, self.multiple, self.minimum = channels, scale, 1, 1
         self.normalization = "none"

@@ -92,9 +92,7 @@ def shuffle_factors(scale: int) -> tuple[int, ...]:
 
 def shuffle_up(width: int, factor: int, activation: nn.Module) -> nn.Sequential:
     """Sub-pixel convolution (Shi et al. 2016): [B, width, H, W] -> [B, width, factor * H, factor * W]."""
-    return nn.Sequential(
-        nn.Conv2d(width, width * factor**2, 3, padding=1), nn.PixelShuffle(factor), activation
-    )
+    return nn.Sequential(nn.Conv2d(width, width * factor**2, 3, padding=1), nn.PixelShuffle(factor), activation)
 
 
 def per_picture(generator: AnyModule) -> AnyModule:

@@ -71,7 +71,10 @@ class Manifest:
         for entry in dataclasses.fields(self):
             self._check_type(entry.name, str(entry.type))
         for ok, complaint in (
-            (self.schema == SCHEMA, f"schema {self.schema}; this version reads schema {SCHEMA}: update translate-images"),
+            (
+                self.schema == SCHEMA,
+                f"schema {self.schema}; this version reads schema {SCHEMA}: update translate-images",
+            ),
             (self.name != "", "an empty name"),
             (self.task in ("translation", "super-resolution"), f"task {self.task!r}"),
             (self.normalization in ("none", "fixed", "picture"), f"normalization {self.normalization!r}"),
@@ -117,7 +120,8 @@ class Manifest:
             raise BadManifest("the Manifest is not a JSON object.")
         if values.get("schema") != SCHEMA:
             raise BadManifest(
-                f"the Manifest has schema {values.get('schema')!r}; this version reads {SCHEMA}: update translate-images."
+                f"the Manifest has schema {values.get('schema')!r}; this version reads {SCHEMA}: "
+                "update translate-images."
             )
         unknown = sorted(values.keys() - {entry.name for entry in dataclasses.fields(cls)})
         if unknown:

@@ -62,18 +62,14 @@ class RRDBNet(Generator):
     of 4 at scale 1. No normalization. 16,697,987 parameters with 23 blocks at scale 4.
     """
 
-    def __init__(
-        self, channels: int = 3, width: int = 64, blocks: int = 23, growth: int = 32, scale: int = 4
-    ) -> None:
+    def __init__(self, channels: int = 3, width: int = 64, blocks: int = 23, growth: int = 32, scale: int = 4) -> None:
         super().__init__()
         if scale not in (1, 2, 4):
             raise ConfigError(f"scale {scale} cannot be built; RRDBNet has 1, 2 or 4.")
         fold = 4 // scale
         self.unshuffle = nn.PixelUnshuffle(fold) if fold > 1 else nn.Identity()
         self.head = nn.Conv2d(channels * fold**2, width, 3, padding=1)
-        self.body = nn.Sequential(
-            *(RRDB(width, growth) for _ in range(blocks)), nn.Conv2d(width, width, 3, padding=1)
-        )
+        self.body = nn.Sequential(*(RRDB(width, growth) for _ in range(blocks)), nn.Conv2d(width, width, 3, padding=1))
         self.up = nn.Sequential(nearest_up(width), nearest_up(width))
         self.to_image = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(width, channels, 3, padding=1)

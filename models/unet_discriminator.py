@@ -28,9 +28,7 @@ class UNetDiscriminator(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2))
         self.down = nn.ModuleList(sn_conv(width * 2**n, width * 2 ** (n + 1), 4, 2) for n in range(3))
         self.up = nn.ModuleList(sn_conv(width * 2 ** (n + 1), width * 2**n) for n in (2, 1, 0))
-        self.judge = nn.Sequential(
-            sn_conv(width, width), sn_conv(width, width), nn.Conv2d(width, 1, 3, padding=1)
-        )
+        self.judge = nn.Sequential(sn_conv(width, width), sn_conv(width, width), nn.Conv2d(width, 1, 3, padding=1))
         self.channels, self.multiple = channels, 8
 
     def forward(self, image: Tensor) -> Tensor:

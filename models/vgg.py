@@ -20,9 +20,7 @@ class VGGDiscriminator(nn.Module):
     times a power of two.
     """
 
-    def __init__(
-        self, channels: int = 3, width: int = 64, size: int = 128, kernel: int = 4, dense: int = 100
-    ) -> None:
+    def __init__(self, channels: int = 3, width: int = 64, size: int = 128, kernel: int = 4, dense: int = 100) -> None:
         super().__init__()
         stages = max(size.bit_length() - 3, 0)  # halvings until the side is 4 to 7
         side = size >> stages
@@ -32,9 +30,7 @@ class VGGDiscriminator(nn.Module):
                 f"or 7 times a power of two (32, 48, 64, 96, 128 ...)."
             )
         if kernel not in (3, 4):
-            raise ConfigError(
-                f"the strided kernels of the VGG discriminator are 3 or 4 pixels wide, not {kernel}."
-            )
+            raise ConfigError(f"the strided kernels of the VGG discriminator are 3 or 4 pixels wide, not {kernel}.")
         self.stages = nn.Sequential()
         before = channels
         for stage in range(stages):

@@ -128,9 +128,7 @@ def _convolutions(graph: _Graph, x: str, facts: Manifest, width: int, noise: np.
                 x = graph.add("InstanceNormalization", x, ones, zeros)
             else:
                 mean = graph.constant(noise.normal(0, 0.1, outside))
-                x = graph.add(
-                    "BatchNormalization", x, ones, zeros, mean, graph.constant(np.full(outside, 0.5))
-                )
+                x = graph.add("BatchNormalization", x, ones, zeros, mean, graph.constant(np.full(outside, 0.5)))
         if layer < facts.radius - 1:
             x = graph.add("LeakyRelu", x, alpha=0.2)
     return x

@@ -27,9 +27,7 @@ RANDOM = np.random.default_rng(0)
 class Double:
     """A translator that repeats pixels and fails where it is told to."""
 
-    manifest = Manifest(
-        name="double", task="super-resolution", source="a", target="b", generator="none", scale=2
-    )
+    manifest = Manifest(name="double", task="super-resolution", source="a", target="b", generator="none", scale=2)
     device = "test"
 
     def __init__(self, fails: BaseException | None = None, at: int = 0, then: Any = None) -> None:

@@ -26,9 +26,7 @@ METHODS = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig, "srgan": SRGANC
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("TRANSLATE_MODELS", str(tmp_path / "models"))
     (tmp_path / "models/stand-in").mkdir(parents=True)
-    make_model(
-        tmp_path / "models/stand-in/model.onnx", scale=2, paint="identity", name="stand-in", license="CC0"
-    )
+    make_model(tmp_path / "models/stand-in/model.onnx", scale=2, paint="identity", name="stand-in", license="CC0")
     return "stand-in"
 
 
@@ -76,16 +74,14 @@ def test_wrong_usage_exits_with_2_and_no_traceback(
     assert out == ""
 
 
-def test_run_prints_a_table_and_then_skips(
-    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_prints_a_table_and_then_skips(tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     draw(tmp_path / "in/sub folder/ä.png")
     arguments = ["run", str(tmp_path / "in"), "-m", model, "-o", str(tmp_path / "out"), "-d", "cpu"]
     assert main(arguments) == 0
     out, err = capsys.readouterr()
-    assert [
-        word in out for word in ("ä.png", "stand-in", "6 x 4", "12 x 8", "1 done, 0 skipped, 0 failed")
-    ] == [True] * 5
+    assert [word in out for word in ("ä.png", "stand-in", "6 x 4", "12 x 8", "1 done, 0 skipped, 0 failed")] == [
+        True
+    ] * 5
     assert err.startswith("stand-in on ")
     assert len(err.splitlines()) == 1  # no bar: not a terminal
     assert main(arguments) == 0
@@ -94,9 +90,7 @@ def test_run_prints_a_table_and_then_skips(
     assert err == ""
 
 
-def test_run_json_is_alone_on_standard_output(
-    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_json_is_alone_on_standard_output(tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     draw(tmp_path / "in/a.png")
     (tmp_path / "in/b.png").write_bytes(b"")
     arguments = ["run", str(tmp_path / "in"), "-m", model, "-o", str(tmp_path / "out"), "-d", "cpu", "--json"]
@@ -111,9 +105,7 @@ def test_models_list_and_show(tmp_path: Path, model: str, capsys: pytest.Capture
     (tmp_path / "models/broken/model.onnx").write_bytes(b"nonsense")
     assert main(["models"]) == 0
     out = capsys.readouterr().out
-    assert [word in out for word in ("stand-in", "super-resolution", "x2", "CC0", "user", "broken")] == [
-        True
-    ] * 6
+    assert [word in out for word in ("stand-in", "super-resolution", "x2", "CC0", "user", "broken")] == [True] * 6
     assert main(["models", "show", model]) == 0
     assert "license: CC0" in capsys.readouterr().out
 
@@ -133,15 +125,12 @@ def test_train_gets_recipe_values_and_flags_over_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.toml").write_text(
-        'method = "srgan"\nbatch = 7\nstart_from = "w.safetensors"\njpeg_quality = [80, 90]\n'
-        "[shrink]\nbox = 2.0\n"
+        'method = "srgan"\nbatch = 7\nstart_from = "w.safetensors"\njpeg_quality = [80, 90]\n[shrink]\nbox = 2.0\n'
     )
     (tmp_path / "typo.toml").write_text('method = "srgan"\nlearning_rat = 1.0\n')
     monkeypatch.setattr("translate.recipes.files", lambda package: tmp_path)
     seen: list[Any] = []
-    monkeypatch.setattr(
-        "translate.training.train", lambda config: seen.append(config) or "RUN", raising=False
-    )
+    monkeypatch.setattr("translate.training.train", lambda config: seen.append(config) or "RUN", raising=False)
     data = ["--data", "d", "--out", "o"]
     assert main(["train", "srgan", "--recipe", "mine", *data, "--images", "9"]) == 0
     assert main(["train", "srgan", "--recipe=mine", *data, "--batch", "3", "--shrink", "nearest", "1"]) == 0

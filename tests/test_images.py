@@ -21,9 +21,7 @@ from models.manifest import Manifest
 from translate.convert import bleed, enlarge_alpha, translate_picture
 from translate.images import PARTIAL, Picture, read_picture, write_picture
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::UserWarning:PIL"
-)  # of damaged files; the command silences it too
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged files; the command silences it too
 FORMATS = ["PNG", "JPEG", "TIFF", "TGA", "BMP", "GIF", "WEBP"]
 LOSSLESS = {"PNG": ".png", "TIFF": ".tif", "BMP": ".bmp", "TGA": ".tga", "WEBP": ".webp"}
 DEEP = [("PNG", np.uint16), ("TIFF", np.uint16)]
@@ -40,9 +38,7 @@ class Enlarge:
     device = "test"
 
     def __init__(self, scale: int = 4, task: Any = "super-resolution", smooth: bool = False) -> None:
-        self.manifest = Manifest(
-            name="enlarge", task=task, source="a", target="b", generator="none", scale=scale
-        )
+        self.manifest = Manifest(name="enlarge", task=task, source="a", target="b", generator="none", scale=scale)
         self.smooth = smooth
         self.seen: list[Any] = []
 
@@ -57,9 +53,7 @@ class Enlarge:
 @pytest.mark.parametrize(("form", "dtype"), [*((f, np.uint8) for f in LOSSLESS), *DEEP])
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("grey", [False, True])
-def test_written_pixels_are_read_again(
-    tmp_path: Path, form: str, grey: bool, alpha: bool, dtype: type
-) -> None:
+def test_written_pixels_are_read_again(tmp_path: Path, form: str, grey: bool, alpha: bool, dtype: type) -> None:
     color = noise(9, 7, dtype=dtype) if grey else noise(9, 7, 3, dtype=dtype)
     cover = noise(9, 7, dtype=dtype) if alpha else None
     path = tmp_path / f"deep/er/x{LOSSLESS[form]}"
@@ -340,9 +334,7 @@ def test_what_a_format_cannot_hold_is_refused_before_it_is_computed(tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(b"old")
 
@@ -383,9 +375,7 @@ def ball(hidden: Any = 0, soft: bool = True, dtype: Any = np.uint8) -> Picture:
 @pytest.mark.parametrize("hidden", [0, 255, (255, 0, 255), "noise"])
 @pytest.mark.parametrize("soft", [True, False])
 def test_no_fringe_over_any_background(hidden: Any, soft: bool) -> None:
-    picture = ball(
-        noise(24, 24, 3)[np.hypot(*(np.mgrid[:24, :24] - 11.5)) >= 9] if hidden == "noise" else hidden, soft
-    )
+    picture = ball(noise(24, 24, 3)[np.hypot(*(np.mgrid[:24, :24] - 11.5)) >= 9] if hidden == "noise" else hidden, soft)
     result = translate_picture(picture, Enlarge(4, smooth=True))
     assert result.alpha is not None
     cover = result.alpha[..., None] / 255

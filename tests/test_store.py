@@ -28,18 +28,14 @@ def test_paths_are_taken_as_they_are(shipped: Path, tmp_path: Path, monkeypatch:
     assert find_model(Path("model.onnx")) == Path("model.onnx")
 
 
-def test_an_installed_name_beats_a_file_of_that_name(
-    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_installed_name_beats_a_file_of_that_name(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "texture-x4").write_bytes(b"")
     assert find_model("texture-x4") == shipped
 
 
 def test_unknown_names_answer_with_the_known(shipped: Path):
-    with pytest.raises(
-        UnknownModel, match=r"Did you mean 'texture-x4'.*Known: texture-x4.*path of an .onnx file"
-    ):
+    with pytest.raises(UnknownModel, match=r"Did you mean 'texture-x4'.*Known: texture-x4.*path of an .onnx file"):
         find_model("textur-x4")
 
 

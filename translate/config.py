@@ -215,9 +215,7 @@ class CycleGANConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(
-            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"), _load_size(self.load_size, self.size)
-        )
+        _check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"), _load_size(self.load_size, self.size))
 
 
 @dataclass(frozen=True, kw_only=True)

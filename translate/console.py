@@ -57,9 +57,7 @@ class Bar:
     def opened(self, translator: Translates, files: int) -> None:
         """Say what runs where, and begin to count."""
         why = getattr(translator, "why", "")
-        print(
-            f"{translator.manifest.name} on {translator.device}{f': {why}' if why else ''}", file=sys.stderr
-        )
+        print(f"{translator.manifest.name} on {translator.device}{f': {why}' if why else ''}", file=sys.stderr)
         self._task = self._progress.add_task("", total=files)
 
     def advanced(self, outcome: Outcome) -> None:
@@ -116,9 +114,7 @@ def print_models(models: Sequence[InstalledModel]) -> None:
             continue
         manifest = model.manifest
         purpose = f"{manifest.source} → {manifest.target}"
-        table.add_row(
-            *(model.name, manifest.task, f"x{manifest.scale}", purpose, manifest.license, size, model.origin)
-        )
+        table.add_row(*(model.name, manifest.task, f"x{manifest.scale}", purpose, manifest.license, size, model.origin))
     if models:
         _show(table)
     else:

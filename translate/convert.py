@@ -90,8 +90,7 @@ def enlarge_alpha(alpha: Array, translator: Translates) -> Array:
         large = np.where(large > white // 2, white, 0).astype(alpha.dtype)
     around = np.ones((3, 3), np.uint8)
     low, high = (
-        cv2.resize(bound(alpha, around), shape, interpolation=cv2.INTER_NEAREST)
-        for bound in (cv2.erode, cv2.dilate)
+        cv2.resize(bound(alpha, around), shape, interpolation=cv2.INTER_NEAREST) for bound in (cv2.erode, cv2.dilate)
     )
     return np.clip(large, low, high)
 

@@ -82,11 +82,7 @@ def _raw_mode(image: Image.Image) -> str:
 def _frames(image: Image.Image) -> tuple[str, ...]:
     count = int(getattr(image, "n_frames", 1))
     notices = (f"only the first of its {count} pictures was converted",) if count > 1 else ()
-    return (
-        (*notices, "the result is reduced to 256 colours, as GIF demands")
-        if image.format == "GIF"
-        else notices
-    )
+    return (*notices, "the result is reduced to 256 colours, as GIF demands") if image.format == "GIF" else notices
 
 
 def _is_lossless(image: Image.Image, file: IO[bytes]) -> bool:
@@ -144,9 +140,7 @@ def _pixels_8_bit(image: Image.Image, step: int) -> tuple[Array, Array | None, t
         notices = ("it was converted from CMYK to RGB, without its colour profile",)
         image = image.convert("RGB")
     elif mode not in ("L", "LA", "RGB", "RGBA"):
-        raise BadPicture(
-            f"pixels of kind {mode} cannot be kept faithfully; save it as 8 or 16 bits, grey or RGB."
-        )
+        raise BadPicture(f"pixels of kind {mode} cannot be kept faithfully; save it as 8 or 16 bits, grey or RGB.")
     pixels = np.asarray(image)
     if pixels.ndim == 2:
         return pixels, _keyed(pixels, image, step), notices

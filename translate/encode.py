@@ -44,9 +44,7 @@ def check_fits(format_name: str, width: int, height: int) -> None:
     """
     limit = SIDE_LIMITS.get(format_name)
     if limit is not None and max(width, height) > limit:
-        raise BadPicture(
-            f"a {format_name} holds at most {limit:,} pixels a side, not {width} x {height}; use PNG."
-        )
+        raise BadPicture(f"a {format_name} holds at most {limit:,} pixels a side, not {width} x {height}; use PNG.")
 
 
 def _png(picture: Picture) -> bytes:
@@ -99,9 +97,7 @@ def _pillow(picture: Picture, **options: Any) -> bytes:
     """Encode 8-bit pixels with Pillow."""
     pixels = _stack(picture, grey_alpha=True)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(
-        buffer, format=picture.format, **{k: v for k, v in options.items() if v is not None}
-    )
+    Image.fromarray(pixels).save(buffer, format=picture.format, **{k: v for k, v in options.items() if v is not None})
     return buffer.getvalue()
 
 

@@ -44,9 +44,7 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     except (BadPicture, TooLarge) as error:
         raise type(error)(f"cannot read {path}: {error}") from None
     except UnidentifiedImageError:
-        raise BadPicture(
-            f"cannot read {path}: not a picture, or its beginning is damaged (known: {KNOWN})."
-        ) from None
+        raise BadPicture(f"cannot read {path}: not a picture, or its beginning is damaged (known: {KNOWN}).") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLarge(f"cannot read {path}: {error}") from None
     except OSError as error:
@@ -66,9 +64,7 @@ def write_picture(picture: Picture, path: Path) -> Picture:
     except BadPicture as error:
         raise BadPicture(f"cannot write {path}: {error}") from None
     except (OSError, RuntimeError, *DAMAGE) as error:
-        raise BadPicture(
-            f"cannot write {path}: {picture.format} cannot hold this picture ({error})."
-        ) from None
+        raise BadPicture(f"cannot write {path}: {picture.format} cannot hold this picture ({error}).") from None
     write_bytes(content, path)
     return picture
 

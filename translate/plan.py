@@ -40,9 +40,7 @@ def plan(config: RunConfig) -> list[Job]:
         for job in _jobs(place, config):
             other = jobs.setdefault(_identity(job.target), job)
             if _identity(other.source) != _identity(job.source):
-                raise UsageError(
-                    f"{other.source} and {job.source} would both become {job.target}; use two runs."
-                )
+                raise UsageError(f"{other.source} and {job.source} would both become {job.target}; use two runs.")
     if not jobs:
         places = ", ".join(map(str, config.inputs))
         raise UsageError(f"no pictures in {places}; looked for {', '.join(EXTENSIONS)} files.")
@@ -51,9 +49,7 @@ def plan(config: RunConfig) -> list[Job]:
         if _identity(job.target) in sources:
             raise UsageError(f"the result would replace its input {job.target}; name another folder with -o.")
         if config.on_exists == "error" and job.target.exists():
-            raise UsageError(
-                f"{job.target} is there already; choose --on-exists skip or overwrite, or another -o."
-            )
+            raise UsageError(f"{job.target} is there already; choose --on-exists skip or overwrite, or another -o.")
     return list(jobs.values())
 
 

@@ -25,7 +25,7 @@ def small_generator(name: str) -> tuple[Generator, dict[str, Any]]:
 
 
 def settled(network: Generator) -> Generator:
-    """Let BatchNorm see a picture: with the statistics it starts with, SRResNet's values grow to thousands."""
+    """Let BatchNorm see a picture: with the statistics it starts with, SRResNet's values reach thousands."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1.0

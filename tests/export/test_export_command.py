@@ -67,7 +67,7 @@ def test_several_generators_are_listed(run: Path) -> None:
 
 
 def test_an_unknown_generator_answers_with_the_known(run: Path) -> None:
-    with pytest.raises(UnknownGenerator, match="no generator named 'abc'. Did you mean 'ab'. Known: ab, ba"):
+    with pytest.raises(UnknownGenerator, match=r"no generator named 'abc'\. Did you mean 'ab'\. Known: ab, ba"):
         find_checkpoint(run, "abc")
     with pytest.raises(UnknownGenerator, match="Known: ab"):
         find_checkpoint(run / "checkpoints" / "0000900" / "ab.safetensors", "ba")
@@ -80,7 +80,7 @@ def test_what_is_no_checkpoint_is_said(run: Path, name: str) -> None:
 
 
 def test_the_result_must_be_an_onnx_file(run: Path) -> None:
-    with pytest.raises(UsageError, match="ends in .onnx"):
+    with pytest.raises(UsageError, match=r"ends in \.onnx"):
         export_command(run, run / "model.pt", "ab")
 
 
@@ -121,7 +121,4 @@ def test_pix2pix_normalizes_by_the_picture_as_in_its_paper(tmp_path: Path) -> No
 
 def test_the_command_is_found_without_pytorch() -> None:
     code = "import sys; from export import export_command, check_contract; sys.exit('torch' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode
-        == 0
-    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0

@@ -64,9 +64,7 @@ def test_refuses_a_graph_that_computes_something_else(out: Path, monkeypatch: py
     assert_nothing_happened(out)
 
 
-def test_refuses_a_graph_that_mixes_the_pictures_of_a_batch(
-    out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refuses_a_graph_that_mixes_the_pictures_of_a_batch(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = UnitRange.forward
     monkeypatch.setattr(
         UnitRange,
@@ -145,9 +143,7 @@ def test_the_caller_s_network_is_left_alone(tmp_path: Path) -> None:
     assert next(network.parameters()).dtype == torch.float64
 
 
-def test_the_same_network_gives_the_same_bytes_and_no_words(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_network_gives_the_same_bytes_and_no_words(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     one, two = (export_onnx(Toy(), describe(Toy()), tmp_path / name) for name in ("1.onnx", "2.onnx"))
     assert one.read_bytes() == two.read_bytes()
     assert capfd.readouterr() == ("", "")

@@ -69,9 +69,7 @@ def test_a_cuda_session_that_landed_on_the_cpu_is_an_error(tiny: Path, monkeypat
     onnxruntime = pytest.importorskip("onnxruntime")
     monkeypatch.setattr(backends.ctypes, "CDLL", lambda *_: None)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
-    monkeypatch.setattr(
-        onnxruntime, "preload_dlls", lambda: sys.stdout.write("libcudnn.so.9 is missing\nsee there\n")
-    )
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: sys.stdout.write("libcudnn.so.9 is missing\nsee there\n"))
     monkeypatch.setattr(backends, "_session", lambda *_: CpuSession())
     with pytest.raises(DeviceError, match=r"libcudnn.so.9 is missing\. .*translate-images\[cuda\]"):
         Translator.open(tiny, "cuda")
@@ -148,9 +146,7 @@ def test_runtimes_agree(tmp_path: Path):
     path = make_model(tmp_path / "m.onnx", radius=4, normalization="picture")
     batch = np.random.default_rng(0).random((2, 3, 17, 23)).astype(np.float32)
     data, manifest = load_model(path)
-    first, second = (
-        open_backend(data, manifest, device, "fp32").run(batch) for device in ("cpu", "openvino")
-    )
+    first, second = (open_backend(data, manifest, device, "fp32").run(batch) for device in ("cpu", "openvino"))
     np.testing.assert_allclose(first, second, atol=1e-5)
 
 

@@ -162,9 +162,7 @@ def test_damage_within_the_graph_is_refused(tmp_path: Path):
         load_model(path)
 
 
-@pytest.mark.parametrize(
-    "noise", [b"\xff" * 100, b"PK\x03\x04" + b"x" * 50, b"\x89PNG\r\n\x1a\n", b"\x00" * 64]
-)
+@pytest.mark.parametrize("noise", [b"\xff" * 100, b"PK\x03\x04" + b"x" * 50, b"\x89PNG\r\n\x1a\n", b"\x00" * 64])
 def test_files_of_other_kinds_are_refused(tmp_path: Path, noise: bytes):
     path = tmp_path / "m.onnx"
     path.write_bytes(noise)
@@ -194,7 +192,5 @@ def test_a_listing_reads_no_weights_and_imports_no_library(tmp_path: Path):
         f"assert read_manifest(Path({str(path)!r})).name == 'tiny'; list_models(); "
         "print(*{'torch', 'onnx', 'onnxruntime', 'openvino', 'numpy'} & sys.modules.keys())"
     )
-    seen = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ
-    )
+    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     assert seen.stdout.strip() == ""

@@ -25,8 +25,7 @@ def test_windows_cover_each_pixel_once_with_full_context(cells: int, tile: int, 
 @given(cells=st.integers(1, 400), tile=st.integers(1, 200), radius=st.integers(0, 60))
 def test_no_window_is_larger_than_asked_for(cells: int, tile: int, radius: int):
     assert all(
-        w.stop - w.start <= round_up(tile, 4) + 2 * round_up(radius, 4)
-        for w in spans(cells * 4, tile, radius, 4)
+        w.stop - w.start <= round_up(tile, 4) + 2 * round_up(radius, 4) for w in spans(cells * 4, tile, radius, 4)
     )
 
 

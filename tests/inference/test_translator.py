@@ -101,9 +101,7 @@ def test_scale(folder: Path, device: str, scale: int):
     normalization=st.sampled_from(["none", "fixed"]),
     device=st.sampled_from(DEVICES),
 )
-def test_tiles_equal_the_whole(
-    folder: Path, height: int, width: int, tile: int, device: str, **model: object
-):
+def test_tiles_equal_the_whole(folder: Path, height: int, width: int, tile: int, device: str, **model: object):
     """Reach, real borders and phase of the cells: get one wrong and pixels differ."""
     picture = noise(height, width, 3, kind="float32")
     whole = opened(folder, device, **model)(picture)
@@ -161,8 +159,7 @@ def test_grey_stays_grey(folder: Path, kind: str):
     translate = opened(folder, radius=2, scale=2)
     grey = noise(11, 13, kind=kind)
     colour = translate(
-        np.repeat(grey[:, :, None], 3, axis=2).astype(np.float32)
-        / {"uint8": 255, "uint16": 65535}.get(kind, 1)
+        np.repeat(grey[:, :, None], 3, axis=2).astype(np.float32) / {"uint8": 255, "uint16": 65535}.get(kind, 1)
     )
     expected = colour.mean(axis=2) * {"uint8": 255, "uint16": 65535}.get(kind, 1)
     result = translate(grey)

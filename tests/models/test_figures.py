@@ -67,9 +67,7 @@ def test_unet_joins_the_encoders_features_first():
 
 def test_instance_norm_has_no_parameters_and_no_memory():
     assert not [key for key in small_generator("resnet_9blocks").state_dict() if "running" in key]
-    assert all(
-        key.split(".")[-1] in ("weight", "bias") for key in small_generator("resnet_9blocks").state_dict()
-    )
+    assert all(key.split(".")[-1] in ("weight", "bias") for key in small_generator("resnet_9blocks").state_dict())
     norms = [m for m in small_generator("resnet_9blocks").modules() if isinstance(m, nn.InstanceNorm2d)]
     assert norms
     assert all(norm.weight is None for norm in norms)

@@ -87,9 +87,7 @@ def test_reading_the_manifest_needs_no_torch(saved):
 
 def test_pix2pix_manifest_says_picture_and_the_network_keeps_its_batchnorm(tmp_path):
     network, manifest = described("unet_128", width=2)
-    save_checkpoint(
-        tmp_path / "m.safetensors", network, dataclasses.replace(manifest, normalization="picture")
-    )
+    save_checkpoint(tmp_path / "m.safetensors", network, dataclasses.replace(manifest, normalization="picture"))
     loaded, told = load_checkpoint(tmp_path / "m.safetensors")
     assert (loaded.normalization, told.normalization) == ("fixed", "picture")
 

@@ -174,9 +174,7 @@ def test_nan_stops_the_run_and_names_the_loss(data: Path, tmp_path: Path) -> Non
 
 
 def test_learning_rate_rises_stays_and_falls() -> None:
-    config = SRGANConfig(
-        data=Path("d"), out=Path("o"), images=1000, batch=10, warmup_images=100, decay_from=0.5
-    )
+    config = SRGANConfig(data=Path("d"), out=Path("o"), images=1000, batch=10, warmup_images=100, decay_from=0.5)
     factors = [learning_rate_factor(images, config) for images in (0, 90, 400, 500, 750, 1000)]
     assert factors == pytest.approx([0.1, 1, 1, 1, 0.5, 0])
     constant = SRGANConfig(data=Path("d"), out=Path("o"), images=1000, batch=10)

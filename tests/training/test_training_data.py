@@ -60,6 +60,7 @@ def test_piles_go_their_own_ways(tmp_path: Path) -> None:
 def test_a_sample_depends_on_seed_and_number_alone(tmp_path: Path) -> None:
     for index in range(5):
         save(tmp_path / f"{index}.png", index)
+
     def config(seed: int = 0, workers: int = 0) -> SRGANConfig:
         return SRGANConfig(
             data=tmp_path, out=tmp_path / "run", size=32, images=12, batch=4, seed=seed, workers=workers,
@@ -102,7 +103,7 @@ def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path) -> None:
     save(tmp_path / "small.png", 0, width=20)
     with pytest.raises(DataError, match="20 x 64 pixels, smaller than --size 32"):
         HighResolution(SRGANConfig(data=tmp_path, out=tmp_path / "run", size=32), 4)
-    with pytest.raises(DataError, match="no multiple of the scale|no multiple of"):
+    with pytest.raises(DataError, match="is no multiple of"):
         HighResolution(SRGANConfig(data=tmp_path, out=tmp_path / "run", size=30), 4)
 
 

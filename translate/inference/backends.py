@@ -126,9 +126,7 @@ def _open_cuda(model: bytes, manifest: Manifest, number: int, precision: str, wh
     import onnxruntime
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        raise DeviceError(
-            f"{device} cannot be used: the installed onnxruntime {onnxruntime.__version__} has no CUDA."
-        )
+        raise DeviceError(f"{device} cannot be used: the installed onnxruntime {onnxruntime.__version__} has no CUDA.")
     complaints = io.StringIO()
     with contextlib.redirect_stdout(complaints):
         onnxruntime.preload_dlls()
@@ -137,31 +135,20 @@ def _open_cuda(model: bytes, manifest: Manifest, number: int, precision: str, wh
     options = {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0" if exact else "1"}
     session = _session(model, manifest, [("CUDAExecutionProvider", options)])
     if "CUDAExecutionProvider" not in session.get_providers():
-        raise DeviceError(
-            f"{device} cannot be used: {_why_no_cuda(Path(onnxruntime.__file__), complaints.getvalue())}"
-        )
-    return OnnxRuntime(
-        session, f"ONNX Runtime {device} {'fp32' if exact else 'fp32 (TF32)'}", f"{why}; CUDA loads."
-    )
+        raise DeviceError(f"{device} cannot be used: {_why_no_cuda(Path(onnxruntime.__file__), complaints.getvalue())}")
+    return OnnxRuntime(session, f"ONNX Runtime {device} {'fp32' if exact else 'fp32 (TF32)'}", f"{why}; CUDA loads.")
 
 
 def _why_no_cuda(package: Path, complaints: str) -> str:
     """The loader's own words: ONNX Runtime only logs them and goes on without CUDA."""
     try:
         for name in ("shared", "cuda"):
-            library = (
-                "onnxruntime_providers_{}.dll"
-                if sys.platform == "win32"
-                else "libonnxruntime_providers_{}.so"
-            )
+            library = "onnxruntime_providers_{}.dll" if sys.platform == "win32" else "libonnxruntime_providers_{}.so"
             ctypes.CDLL(str(package.parent / "capi" / library.format(name)), ctypes.RTLD_GLOBAL)
     except OSError as error:
         reason = str(error)
     else:
-        reason = (
-            complaints.strip().partition("\n")[0]
-            or "ONNX Runtime found no such GPU, or not one that it supports"
-        )
+        reason = complaints.strip().partition("\n")[0] or "ONNX Runtime found no such GPU, or not one that it supports"
     return f"{reason}. Missing libraries come with: pip install 'translate-images[cuda]'"
 
 
@@ -228,8 +215,7 @@ def _cores() -> int:
 def _failed(device: str, batch: Batch, error: Exception) -> DeviceError:
     height, width = batch.shape[2:]
     return DeviceError(
-        f"{device} failed on {width} x {height} pixels; if memory is short, try a smaller --tile. "
-        f"It said: {error}"
+        f"{device} failed on {width} x {height} pixels; if memory is short, try a smaller --tile. It said: {error}"
     )
 
 

@@ -55,9 +55,7 @@ def load_model(path: Path) -> tuple[bytes, Manifest]:
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's, which has no stable place to import it from
-        raise BadModelFile(
-            f"{path} is damaged: its ONNX data cannot be decoded. Fetch or export it again."
-        ) from error
+        raise BadModelFile(f"{path} is damaged: its ONNX data cannot be decoded. Fetch or export it again.") from error
     try:
         _check_safe(model)
         _check_contract(model.graph, manifest)
@@ -70,16 +68,12 @@ def _check_file(path: Path) -> None:
     if not path.is_file():
         raise BadModelFile(f"there is no model file at {path}.")
     if path.suffix.lower() in {".safetensors", ".pt", ".pth", ".ckpt"}:
-        raise BadModelFile(
-            f"{path} is a checkpoint, no model file: translate export {path} -o FILE.onnx makes one."
-        )
+        raise BadModelFile(f"{path} is a checkpoint, no model file: translate export {path} -o FILE.onnx makes one.")
     size = path.stat().st_size
     if size == 0:
         raise BadModelFile(f"{path} is empty. Fetch or export it again.")
     if size > MAX_BYTES:
-        raise BadModelFile(
-            f"{path} has {size:,} bytes; model files of at most {MAX_BYTES:,} bytes are opened."
-        )
+        raise BadModelFile(f"{path} has {size:,} bytes; model files of at most {MAX_BYTES:,} bytes are opened.")
 
 
 def _manifest(file: BinaryIO, path: Path) -> Manifest:
@@ -180,8 +174,7 @@ def _check_nodes(nodes: Any) -> None:
 def _check_tensor(tensor: Any) -> None:
     if tensor.external_data or tensor.data_location == 1:
         raise BadModelFile(
-            f"its weights {tensor.name!r} are to be read from another file; "
-            "a model file must hold all of its weights."
+            f"its weights {tensor.name!r} are to be read from another file; a model file must hold all of its weights."
         )
 
 
@@ -191,9 +184,7 @@ def _check_contract(graph: Any, manifest: Manifest) -> None:
     for kind, name, values in (("input", INPUT, inputs), ("output", OUTPUT, list(graph.output))):
         found = [value.name for value in values]
         if found != [name]:
-            raise BadModelFile(
-                f"its {kind}s are {', '.join(found) or 'none'}; it must have one, named {name}."
-            )
+            raise BadModelFile(f"its {kind}s are {', '.join(found) or 'none'}; it must have one, named {name}.")
         tensor = values[0].type.tensor_type
         if tensor.elem_type != 1:
             raise BadModelFile(f"its {kind} is not float32.")
@@ -204,6 +195,4 @@ def _check_contract(graph: Any, manifest: Manifest) -> None:
         if channels != manifest.channels:
             raise BadModelFile(f"its {kind} has {channels} channels; its Manifest says {manifest.channels}.")
         if any(dimension.HasField("dim_value") for dimension in dimensions[2:]):
-            raise BadModelFile(
-                f"its {kind} has a fixed size; height and width must be free. Export it again."
-            )
+            raise BadModelFile(f"its {kind} has a fixed size; height and width must be free. Export it again.")

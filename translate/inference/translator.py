@@ -159,8 +159,7 @@ class Translator:
             )
         if not np.isfinite(painted.sum(dtype=np.float64)):
             raise DeviceError(
-                f"{self.manifest.name} gave values that are not numbers on {self.device}; "
-                "try --precision fp32."
+                f"{self.manifest.name} gave values that are not numbers on {self.device}; try --precision fp32."
             )
         result: NDArray[np.float32] = painted[0]
         return result

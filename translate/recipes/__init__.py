@@ -16,9 +16,7 @@ Config = TypeVar("Config")
 
 def list_recipes() -> list[str]:
     """Names of all recipes."""
-    return sorted(
-        Path(entry.name).stem for entry in files(__name__).iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(Path(entry.name).stem for entry in files(__name__).iterdir() if entry.name.endswith(".toml"))
 
 
 def load_recipe(name: str, method: str, config: type[Any]) -> dict[str, Any]:

@@ -29,7 +29,9 @@ class CycleGAN(Trainable):
             build_generator(config.generator, **config.generator_arguments).to(device) for _ in range(2)
         )
         self.d_a, self.d_b = (
-            build_discriminator(config.discriminator, **{"norm": "instance", **config.discriminator_arguments}).to(device)
+            build_discriminator(config.discriminator, **{"norm": "instance", **config.discriminator_arguments}).to(
+                device
+            )
             for _ in range(2)
         )
         self.pool_a, self.pool_b = (ImagePool(config.pool, config.seed + offset) for offset in (1, 2))
@@ -92,6 +94,10 @@ class CycleGAN(Trainable):
         ab, ba = generators["ab"], generators["ba"]
         fake_b, fake_a = ab(batch.a), ba(batch.b)
         return {
-            "A": batch.a, "A as B": fake_b, "A again": ba(fake_b),
-            "B": batch.b, "B as A": fake_a, "B again": ab(fake_a),
+            "A": batch.a,
+            "A as B": fake_b,
+            "A again": ba(fake_b),
+            "B": batch.b,
+            "B as A": fake_a,
+            "B again": ab(fake_a),
         }

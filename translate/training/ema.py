@@ -35,5 +35,5 @@ class Ema:
             average = self.averages[name]
             for ours, theirs in zip(average.parameters(), generator.parameters(), strict=True):
                 ours.lerp_(theirs, weight)
-            for ours, theirs in zip(average.buffers(), generator.buffers(), strict=True):
-                ours.copy_(theirs)
+            for copied, buffer in zip(average.buffers(), generator.buffers(), strict=True):
+                copied.copy_(buffer)

@@ -106,7 +106,8 @@ class Run:
     @torch.no_grad()
     def sample(self, board: SummaryWriter, shown: Batch) -> None:
         """Sheet and PSNR of the pictures kept aside, or a sheet of training pictures where there are none."""
-        rows, psnr = [], []
+        rows: list[dict[str, Tensor]] = []
+        psnr: list[float] = []
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.config.seed)
             for batch in self.validation or [Batch(*(part[:1] for part in to_device(shown, self.device)))]:

@@ -58,9 +58,7 @@ class Pix2Pix(Trainable):
         """One generator. Its pictures are normalised by themselves, as the paper does at test time."""
         config = self.config
         tested = per_picture(self.g)
-        return {
-            "g": (self.g, describe(tested, config, "translation", config.source or "A", config.target or "B"))
-        }
+        return {"g": (self.g, describe(tested, config, "translation", config.source or "A", config.target or "B"))}
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Input, result as exported, target."""

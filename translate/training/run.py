@@ -103,7 +103,9 @@ def choose_device(name: str) -> torch.device:
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
         raise ConfigError(f"no device named {name!r}: use auto, cpu, cuda or cuda:N.")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("--device cuda: PyTorch finds no CUDA device. Check the driver (nvidia-smi), or use --device cpu.")
+        raise DeviceError(
+            "--device cuda: PyTorch finds no CUDA device. Check the driver (nvidia-smi), or use --device cpu."
+        )
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise DeviceError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0.")
     return torch.device(name)
@@ -119,7 +121,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def native_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # newer than torch 2.11
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 

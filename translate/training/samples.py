@@ -17,7 +17,7 @@ from translate.training.degrade import degrade, shrink
 from translate.training.method import Batch
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it phones home when imported
-import albumentations as A  # noqa: E402
+import albumentations as A
 
 Random = np.random.Generator
 

@@ -104,9 +104,7 @@ class Engine:
                     raise TranslateError("no model is installed, so there is nothing to translate with.")
                 if name not in files:
                     raise UnknownModel(name, files)
-                self._translators[name] = Translator.open(
-                    files[name], device=self._device, max_pixels=self._max_pixels
-                )
+                self._translators[name] = Translator.open(files[name], device=self._device, max_pixels=self._max_pixels)
             return self._translators[name]
 
     def _preview(self, picture: Picture, size: tuple[int, int]) -> Path:
@@ -129,9 +127,7 @@ def _fit(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
 
 
-def _summary(
-    model: str, device: str, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]
-) -> str:
+def _summary(model: str, device: str, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]) -> str:
     sizes = f"{_by(picture.size)} → {_by(result.size)} pixels"
     note = "" if shown == result.size else f" The slider shows {_by(shown)}; the download has all."
     return " ".join([f"{model} on {device}: {sizes} in {seconds:.2f} s.{note}", *result.notices])

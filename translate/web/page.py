@@ -40,9 +40,7 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
             with gr.Column(scale=2, min_width=300):
                 model = _model_choice(engine.models())
                 source = gr.File(label="Picture (PNG, JPEG, WebP, TIFF, TGA, BMP)", height=160)
-                original = gr.Image(
-                    label="Your picture", interactive=False, buttons=[], visible=False, height=240
-                )
+                original = gr.Image(label="Your picture", interactive=False, buttons=[], visible=False, height=240)
                 button = gr.Button("Translate", variant="primary")
             with gr.Column(scale=3, min_width=300):
                 slider = gr.ImageSlider(
@@ -80,9 +78,7 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
         )
         button.click(
             translate, [model, source], [slider, download, summary], api_name="translate", concurrency_limit=1
-        ).success(
-            lambda: gr.DownloadButton(interactive=True), None, download, api_visibility="private", queue=False
-        )
+        ).success(lambda: gr.DownloadButton(interactive=True), None, download, api_visibility="private", queue=False)
     for block in app.blocks.values():
         _refuse_addresses(block)
     # Without the last argument a request could pass by the queue and its limits.

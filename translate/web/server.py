@@ -50,9 +50,7 @@ def serve(config: AppConfig, app: gr.Blocks | None = None) -> None:
         app.close(verbose=False)
 
 
-def launch(
-    app: gr.Blocks, host: str, port: int, accounts: list[tuple[str, str]] | None, browse: bool = False
-) -> None:
+def launch(app: gr.Blocks, host: str, port: int, accounts: list[tuple[str, str]] | None, browse: bool = False) -> None:
     """Start serving and return; `app.local_url` is the address, `app.close()` the end.
 
     Everything that would send something out of this machine, or keep something of the visitor's, is off.
