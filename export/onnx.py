@@ -105,7 +105,8 @@ def to_onnx(generator: nn.Module, manifest: Manifest) -> onnx.ModelProto:
     _strip(model)
     for value, scale in ((model.graph.input[0], 1), (model.graph.output[0], manifest.scale)):
         for axis, side in ((0, "n"), (2, _side("h", multiple * scale)), (3, _side("w", multiple * scale))):
-            value.type.tensor_type.shape.dim[axis].dim_param = side
+            if value.type.tensor_type.shape.dim[axis].dim_param:  # a number is for the verification to refuse
+                value.type.tensor_type.shape.dim[axis].dim_param = side
     model.metadata_props.add(key=METADATA_KEY, value=manifest.to_json())
     return model
 

@@ -128,8 +128,15 @@ def compare(expected: Pictures, result: Pictures, name: str, allowed: float = LA
 
 def _expected(generator: nn.Module, manifest: Manifest, pictures: Pictures) -> Pictures:
     low, high = manifest.input_range
-    with torch.no_grad():
-        result = generator(torch.from_numpy(pictures) * (high - low) + low)
+    try:
+        with torch.no_grad():
+            result = generator(torch.from_numpy(pictures) * (high - low) + low)
+    except RuntimeError as error:
+        raise ExportError(f"the network itself fails on {pictures.shape}, which it allows: {error}") from error
+    batch, channels, height, width = pictures.shape
+    promised = (batch, channels, manifest.scale * height, manifest.scale * width)
+    if result.shape != promised:
+        raise ExportError(f"the network promises {promised} for {pictures.shape} and gives {tuple(result.shape)}.")
     low, high = manifest.output_range
     return np.asarray(((result - low) / (high - low)).numpy().clip(0, 1), np.float32)
 

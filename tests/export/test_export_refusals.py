@@ -76,23 +76,47 @@ def test_refuses_a_graph_that_mixes_the_pictures_of_a_batch(out: Path, monkeypat
     assert_nothing_happened(out)
 
 
-def test_refuses_a_network_of_one_size(out: Path) -> None:
-    class OneSize(Same):
-        def forward(self, image: Tensor) -> Tensor:
-            return image + torch.ones(3, 4)
+class OneSize(Same):
+    """Fits the picture it is exported with, and no other."""
 
-    with pytest.raises(ExportError, match="toy has no ONNX form with free batch and sizes: "):
-        export_onnx(OneSize(), describe(OneSize()), out)
-    assert_nothing_happened(out)
+    def forward(self, image: Tensor) -> Tensor:
+        return image + torch.ones(3, 4)
 
 
-def test_refuses_a_network_that_decides_by_size(out: Path) -> None:
-    class Decides(Same):
-        def forward(self, image: Tensor) -> Tensor:
-            return image if image.shape[2] < 40 else -image
+class Decides(Same):
+    """The exporter follows one branch and says nothing."""
 
-    with pytest.raises(ExportError):  # the exporter follows one branch and says nothing
-        export_onnx(Decides(), describe(Decides()), out)
+    def forward(self, image: Tensor) -> Tensor:
+        return image if image.shape[2] < 40 else -image
+
+
+class Counts(Same):
+    """A number that the exporter cannot know."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image if image.sum() > 0 else -image
+
+
+class Boasts(Same):
+    """Declares a scale that it has not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = 2
+
+
+@pytest.mark.parametrize(
+    ("network", "complaint"),
+    [
+        (OneSize(), r"the network itself fails on \(1, 3, 2, 2\), which it allows"),
+        (Decides(), "on a photograph 1x3x81x121: .* disagree"),
+        (Counts(), "toy has no ONNX form with free batch and sizes: "),
+        (Boasts(), r"promises \(1, 3, 4, 4\) for \(1, 3, 2, 2\) and gives \(1, 3, 2, 2\)"),
+    ],
+)
+def test_refuses_networks_that_do_not_do_what_they_declare(out: Path, network: Toy, complaint: str) -> None:
+    with pytest.raises(ExportError, match=complaint):
+        export_onnx(network, describe(network), out)
     assert_nothing_happened(out)
 
 

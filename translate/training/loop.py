@@ -92,8 +92,8 @@ class Run:
         bad = [name for name, value in line.items() if not math.isfinite(value)]
         if bad:
             raise TrainingError(
-                f"{bad[0]} is {line[bad[0]]} after {self.images} images. The checkpoint before that is kept: go on from it "
-                "in --precision fp32, or start again with a lower --learning-rate."
+                f"{bad[0]} is {line[bad[0]]} after {self.images} images. The checkpoint before that is kept: "
+                "go on from it in --precision fp32, or start again with a lower --learning-rate."
             )
         now = time.monotonic()
         line["images_per_second"] = (self.images - self.logged_at[0]) / max(now - self.logged_at[1], 1e-9)

@@ -48,8 +48,8 @@ class VGG54(nn.Module):
             features = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features
         except OSError as error:
             raise TrainingError(
-                f"cannot fetch the VGG-19 weights for the perceptual loss ({error}). Connect once so that torchvision can "
-                "keep them, or train with --perceptual-weight 0."
+                f"cannot fetch the VGG-19 weights for the perceptual loss ({error}). Connect once so that "
+                "torchvision can keep them, or train with --perceptual-weight 0."
             ) from None
         self.features = features[:36].eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))

@@ -51,7 +51,7 @@ class Method(Protocol):
         """What training is for: name in the run -> network and what it is."""
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """Columns of a sample sheet, each [B, 3, H, W] in [-1, 1]; 'result' and 'target' are compared if both are there.
+        """Columns of a sample sheet, [B, 3, H, W] in [-1, 1]; 'result' and 'target' are compared if both are there.
 
         Args:
             batch: fixed pictures that were not trained on, or the first ones.
