@@ -42,5 +42,5 @@ $(base): pyproject.toml | $(bin)/python
 	@touch $@
 
 $(full): pyproject.toml | $(bin)/python
-	$(bin)/python -m pip install --disable-pip-version-check --quiet --editable '.[train,dev]'
+	$(bin)/python -m pip install --disable-pip-version-check --quiet --editable '.[train,cuda,dev]'
 	@touch $@ $(base)

@@ -181,13 +181,13 @@ class Pix2PixConfig(TrainingConfig):
     direction: Literal["left-to-right", "right-to-left"] = "left-to-right"
     """Which half of a side-by-side picture is the input."""
     images: int = 80_000
-    """200 epochs of the 400 facades."""
+    """Length of training, in images seen: 200 epochs of the 400 facades."""
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     l1_weight: float = 100.0
     """λ in eq. 4: how strongly the result must equal the target."""
     ema: float = 0.0
-    """The paper has none."""
+    """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -201,7 +201,7 @@ class CycleGANConfig(TrainingConfig):
     generator: str = "resnet_9blocks"
     discriminator: str = "patchgan"
     images: int = 266_800
-    """200 epochs of the 1,334 zebras."""
+    """Length of training, in images seen of each pile: 200 epochs of the 1,334 zebras."""
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     cycle_weight: float = 10.0
@@ -211,7 +211,7 @@ class CycleGANConfig(TrainingConfig):
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
     ema: float = 0.0
-    """The paper has none."""
+    """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -235,7 +235,7 @@ class SRGANConfig(TrainingConfig):
     adversarial_weight: float = 1e-3
     """Weight of the adversarial loss (second stage only; eq. 3)."""
     images: int = 16_000_000
-    """One million updates of 16."""
+    """Length of training, in images seen: one million updates of 16."""
     batch: int = 16
     size: int = 96
     """Side of the high-resolution squares that are cut out at random."""

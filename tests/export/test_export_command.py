@@ -67,7 +67,7 @@ def test_several_generators_are_listed(run: Path) -> None:
 
 
 def test_an_unknown_generator_answers_with_the_known(run: Path) -> None:
-    with pytest.raises(UnknownGenerator, match=r"no generator named 'abc'\. Did you mean 'ab'\. Known: ab, ba"):
+    with pytest.raises(UnknownGenerator, match=r"no generator named 'abc'\. Did you mean 'ab'\? Known: ab, ba"):
         find_checkpoint(run, "abc")
     with pytest.raises(UnknownGenerator, match="Known: ab"):
         find_checkpoint(run / "checkpoints" / "0000900" / "ab.safetensors", "ba")

@@ -135,6 +135,13 @@ def assert_equal(a: Any, b: Any, where: str = "state") -> None:
         assert a == b, where
 
 
+@pytest.mark.parametrize("configure", METHODS)
+def test_bfloat16_trains_too(configure: Configure, data: Path, tmp_path: Path) -> None:
+    out = train(configure(data, tmp_path / "run", precision="bf16", images=4))
+    (weights, *_) = (out / "checkpoints" / "000000004").glob("*.safetensors")
+    assert all(tensor.dtype == torch.float32 or "num_batches" in name for name, tensor in load_file(weights).items())
+
+
 def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
     train(srgan(data, tmp_path / "run"))
     state = tmp_path / "run" / "checkpoints" / "000000012" / "state.pt"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.config import CycleGANConfig
-from translate.training.losses import least_squares
+from translate.training.losses import full, least_squares
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 from translate.training.pool import ImagePool
 
@@ -45,16 +45,16 @@ class CycleGAN(Trainable):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Zhu et al. 2017, eq. 3, with the identity loss of section 5.2. Generators first."""
         a, b = batch
-        fake_b, fake_a = self.g_ab(a).float(), self.g_ba(b).float()
+        fake_b, fake_a = full(self.g_ab(a)), full(self.g_ba(b))
 
         # Generators: min GAN(G, D_B) + GAN(F, D_A) + λ cycle + λ/2 identity
         with frozen(self.d_a, self.d_b):
             gan = least_squares(self.d_b(fake_b), real=True) + least_squares(self.d_a(fake_a), real=True)
-        cycle = l1(self.g_ba(fake_b), a) + l1(self.g_ab(fake_a), b)
+        cycle = l1(full(self.g_ba(fake_b)), a) + l1(full(self.g_ab(fake_a)), b)
         loss = gan + self.config.cycle_weight * cycle
         losses = {"g_gan": gan, "g_cycle": cycle}
         if self.config.identity_weight > 0:
-            identity = l1(self.g_ab(b), b) + l1(self.g_ba(a), a)
+            identity = l1(full(self.g_ab(b)), b) + l1(full(self.g_ba(a)), a)
             loss = loss + self.config.cycle_weight * self.config.identity_weight * identity
             losses["g_identity"] = identity
         self.g_optimizer.zero_grad()

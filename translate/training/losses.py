@@ -9,15 +9,20 @@ from torch import Tensor, nn
 from models.errors import TrainingError
 
 
+def full(values: Tensor) -> Tensor:
+    """At least float32: what autocast made smaller is widened, float64 stays."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def vanilla(logits: Tensor, *, real: bool) -> Tensor:
     """Cross-entropy of real against fake, on logits (Goodfellow et al. 2014; for the generator non-saturating)."""
-    logits = logits.float()
+    logits = full(logits)
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
 
 
 def least_squares(scores: Tensor, *, real: bool) -> Tensor:
     """Squared distance of the scores to 1 (real) or 0 (fake) (Mao et al. 2017)."""
-    scores = scores.float()
+    scores = full(scores)
     return F.mse_loss(scores, torch.full_like(scores, float(real)))
 
 

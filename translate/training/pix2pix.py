@@ -11,7 +11,7 @@ from models.layers import per_picture
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.config import Pix2PixConfig
-from translate.training.losses import vanilla
+from translate.training.losses import full, vanilla
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 
 l1 = nn.functional.l1_loss
@@ -34,7 +34,7 @@ class Pix2Pix(Trainable):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Isola et al. 2017, eq. 4. D first, halved to slow it (section 3.3)."""
         a, b = batch
-        fake = self.g(a).float()
+        fake = full(self.g(a))
 
         # Discriminator: (input, target) -> 1, (input, fake) -> 0. Two calls: BatchNorm must not mix real and fake.
         d_real = vanilla(self.d(torch.cat([a, b], 1)), real=True)

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.config import SRGANConfig
-from translate.training.losses import VGG54, vanilla
+from translate.training.losses import VGG54, full, vanilla
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 
 PIXEL_LOSSES = {"mse": nn.functional.mse_loss, "l1": nn.functional.l1_loss}
@@ -42,7 +42,7 @@ class SRGAN(Trainable):
     def pixel_step(self, batch: Batch) -> dict[str, Tensor]:
         """Stage 1 (SRResNet): min |G(low) - high|, eq. 4."""
         low, high = batch
-        loss = self.pixel_loss(self.g(low).float(), high)
+        loss = self.pixel_loss(full(self.g(low)), high)
         self.g_optimizer.zero_grad()
         self.backward(loss)
         self.g_optimizer.step()
@@ -52,14 +52,14 @@ class SRGAN(Trainable):
         """Stage 2 (SRGAN), eq. 2 and 3."""
         low, high = batch
         config = self.config
-        fake = self.g(low).float()
+        fake = full(self.g(low))
 
         # Generator: min perceptual + 1e-3 GAN (+ pixel)
         pixel = self.pixel_loss(fake, high)
         loss = config.pixel_weight * pixel
         losses = {"g_pixel": pixel}
         if self.features is not None:
-            losses["g_perceptual"] = nn.functional.mse_loss(self.features(fake), self.features(high))
+            losses["g_perceptual"] = nn.functional.mse_loss(full(self.features(fake)), full(self.features(high)))
             loss = loss + config.perceptual_weight * losses["g_perceptual"]
         with frozen(self.d):
             losses["g_gan"] = vanilla(self.d(fake), real=True)
