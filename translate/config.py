@@ -139,7 +139,7 @@ class TrainingConfig:
     0 uses the plain weights."""
 
     seed: int = 0
-    """Same seed, same result on the same device."""
+    """Same seed, same result on the same device (a CPU bit for bit; a GPU as far as cuDNN allows)."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -159,10 +159,15 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         _check(
-            (self.images >= 1, f"--images {self.images}: a run sees at least one image"),
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
+            (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
             (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
             (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
+            (0 <= self.beta1 < 1, f"--beta1 {self.beta1} must be at least 0 and below 1"),
+            (0 <= self.beta2 < 1, f"--beta2 {self.beta2} must be at least 0 and below 1"),
+            (self.warmup_images >= 0, f"--warmup-images {self.warmup_images} must be 0 or more"),
+            (self.seed >= 0, f"--seed {self.seed} must be 0 or more"),
+            (self.checkpoint_minutes >= 0, f"--checkpoint-minutes {self.checkpoint_minutes} must be 0 or more"),
             (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
             (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
             (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
@@ -179,7 +184,7 @@ class Pix2PixConfig(TrainingConfig):
     generator: str = "unet_256"
     discriminator: str = "patchgan"
     direction: Literal["left-to-right", "right-to-left"] = "left-to-right"
-    """Which half of a side-by-side picture is the input."""
+    """Which half of a side-by-side picture is the input (facades: right-to-left paints photographs)."""
     images: int = 80_000
     """Length of training, in images seen: 200 epochs of the 400 facades."""
     load_size: int = 286
@@ -224,14 +229,18 @@ class SRGANConfig(TrainingConfig):
 
     generator: str = "srresnet_x4"
     discriminator: str = "vgg"
+    discriminator_arguments: Counts = field(default_factory=lambda: {"kernel": 3, "dense": 1024})
+    """Arguments of the discriminator. These make it the paper's; without them it is BasicSR's."""
+    ema: float = 0.0
+    """Decay of the running average of the generator's weights that samples and export use; the paper has none."""
     stage: Literal["pixel", "adversarial"] = "pixel"
     """pixel: distance to the original (the paper's SRResNet). adversarial: the paper's SRGAN, from --start-from."""
     pixel_loss: Literal["mse", "l1"] = "mse"
     """Distance in pixels; the paper's is mse."""
-    pixel_weight: float = 1.0
-    """Weight of the pixel distance; the paper has 0 in its second stage."""
+    pixel_weight: float = 0.0
+    """Weight of the pixel distance in the second stage; the paper has none there."""
     perceptual_weight: float = 0.006
-    """Weight of the distance between VGG-19 features (second stage only)."""
+    """Weight of the squared distance between VGG-19 features (second stage only; 1 / 12.75², section 3.2)."""
     adversarial_weight: float = 1e-3
     """Weight of the adversarial loss (second stage only; eq. 3)."""
     images: int = 16_000_000
@@ -243,7 +252,7 @@ class SRGANConfig(TrainingConfig):
     beta1: float = 0.9
     decay_from: float = 1.0
     rotate: bool = False
-    """Also turn pictures by 90, 180 and 270 degrees at random."""
+    """Also turn pictures by 0, 90, 180 or 270 degrees at random."""
     shrink: Weights = field(default_factory=lambda: {"bicubic": 1.0})
     """Kernels that make the small picture, and how often each is drawn: box, bicubic, lanczos, nearest."""
     jpeg_chance: float = 0.0
@@ -281,10 +290,6 @@ class SRGANConfig(TrainingConfig):
             (
                 2 <= self.palette_colors[0] <= self.palette_colors[1] <= 256,
                 f"--palette-colors {self.palette_colors}: two values from 2 to 256, the smaller first",
-            ),
-            (
-                self.stage == "pixel" or self.start_from is not None or self.resume,
-                "--stage adversarial starts from a generator of the first stage: name it with --start-from",
             ),
         )
 

@@ -19,10 +19,13 @@ from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
 from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training import loop, train
+from translate.training.data import to_device
 from translate.training.ema import Ema
 from translate.training.loop import learning_rate_factor
+from translate.training.losses import VGG54, peak_signal_to_noise
 from translate.training.pool import ImagePool
 from translate.training.run import choose_device
+from translate.training.samples import HighResolution
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
 
@@ -42,16 +45,18 @@ def data(tmp_path: Path) -> Path:
 
 
 def pix2pix(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    small: dict[str, Any] = {"generator": "unet_128", "generator_arguments": {"width": 2}}
     return Pix2PixConfig(
-        data=data / "trainA", out=out, generator="unet_128", size=128, load_size=130, validation=1, ema=0.9,
-        generator_arguments={"width": 2}, discriminator_arguments={"width": 2}, **{**SMALL, **settings},
+        data=data / "trainA", out=out, size=128, load_size=130, validation=1, ema=0.9,
+        **{**SMALL, **small, "discriminator_arguments": {"width": 2}, **settings},
     )  # fmt: skip
 
 
 def cyclegan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
     return CycleGANConfig(
-        data=data, out=out, size=16, load_size=18, pool=2, generator_arguments={"width": 2, "blocks": 1},
-        discriminator_arguments={"width": 2, "layers": 1}, **{**SMALL, **settings},
+        data=data, out=out, load_size=18, pool=2, generator_arguments={"width": 2, "blocks": 1},
+        **{**SMALL, **small, **settings},
     )  # fmt: skip
 
 
@@ -142,6 +147,80 @@ def test_bfloat16_trains_too(configure: Configure, data: Path, tmp_path: Path) -
     assert all(tensor.dtype == torch.float32 or "num_batches" in name for name, tensor in load_file(weights).items())
 
 
+def test_samples_show_what_is_exported_and_change_nothing(data: Path, tmp_path: Path) -> None:
+    """SRResNet has BatchNorm: neither may the pictures kept aside move its statistics, nor be measured by their own."""
+    often, never = (
+        train(srgan(data, tmp_path / name, sample_images=images)) for name, images in (("often", 2), ("never", 12))
+    )
+    weights = [load_file(run / "checkpoints" / "000000012" / "g.safetensors") for run in (often, never)]
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+    config = srgan(data, tmp_path)
+    assert isinstance(config, SRGANConfig)
+    generator, manifest = load_checkpoint(often / "checkpoints" / "000000012" / "g.safetensors")
+    with torch.no_grad():
+        measured = [
+            peak_signal_to_noise(generator(low), high)
+            for low, high in (to_device(b, torch.device("cpu")) for b in HighResolution(config, 4).validation())
+        ]
+    assert manifest.metrics["validation_psnr"] == pytest.approx(float(torch.stack(measured).mean()), abs=1e-3)
+
+
+def test_checkpoints_by_the_clock_keep_the_last_two(data: Path, tmp_path: Path) -> None:
+    out = train(srgan(data, tmp_path / "run", checkpoint_minutes=0.0))
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["000000010", "000000012"]
+
+
+@pytest.mark.parametrize(
+    ("configure", "settings", "complaint"),
+    [
+        (pix2pix, {"generator": "unet_256"}, "must be a multiple of 256 and at least 256"),
+        (pix2pix, {"generator": "srresnet_x4", "generator_arguments": {}}, "needs 3 channels and a scale of 1"),
+        (cyclegan, {"size": 18}, "must be a multiple of 4"),
+        (srgan, {"size": 18}, "must be a multiple of 4"),
+        (srgan, {"stage": "adversarial"}, "name it with --start-from"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(
+    configure: Configure, settings: dict[str, Any], complaint: str, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        train(configure(data, tmp_path / "run", **settings))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("discriminator", ["pixel", "unet_sn", "vgg"])
+@pytest.mark.parametrize("configure", [pix2pix, cyclegan])
+def test_every_discriminator_can_be_chosen(
+    configure: Configure, discriminator: str, data: Path, tmp_path: Path
+) -> None:
+    width = {"width": 2} | ({"size": 128 if configure is pix2pix else 16} if discriminator == "vgg" else {})
+    train(configure(data, tmp_path / "run", discriminator=discriminator, discriminator_arguments=width, images=2))
+
+
+def test_vgg_features_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torchvision.models
+
+    whole = torchvision.models.vgg19(weights=None)
+    monkeypatch.setattr(torchvision.models, "vgg19", lambda weights: whole)
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    normalised = ((picture + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    blocks = torch.nn.functional.max_pool2d(VGG54()(picture), 2)  # what follows the last convolution and its ReLU
+    assert torch.allclose(blocks, whole.eval().features(normalised), atol=1e-6)
+
+
+def test_vgg_weights_that_cannot_be_fetched_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torchvision.models
+
+    def offline(weights: Any) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torchvision.models, "vgg19", offline)
+    with pytest.raises(TrainingError, match="--perceptual-weight 0"):
+        VGG54()
+
+
 def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
     train(srgan(data, tmp_path / "run"))
     state = tmp_path / "run" / "checkpoints" / "000000012" / "state.pt"
@@ -165,13 +244,14 @@ def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> N
 
 
 def test_a_signal_stops_between_two_steps() -> None:
+    before = signal.getsignal(signal.SIGINT)
     with loop.stop_requests() as asked:
         assert not asked.is_set()
         signal.raise_signal(signal.SIGTERM)
         assert asked.is_set()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_nan_stops_the_run_and_names_the_loss(data: Path, tmp_path: Path) -> None:
@@ -193,6 +273,8 @@ def test_average_follows_the_weights() -> None:
     ema = Ema({"g": network}, 0.5)
     with torch.no_grad():
         network.weight.fill_(3.0)
+    ema.update()
+    assert float(ema.averages["g"].weight) == pytest.approx(1 + (1 - 2 / 11) * 2)  # the decay has to grow first
     for _ in range(20):
         ema.update()
     assert float(ema.averages["g"].weight) == pytest.approx(3.0, abs=1e-4)

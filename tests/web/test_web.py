@@ -49,7 +49,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def served(folder: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A server as its users start it: a process of its own, whose temporary files go to `folder`."""
     code = (
-        "import sys\n"
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, if these tests run in the background
         "from translate.config import AppConfig\n"
         "from translate.web import build_app, serve\n"
         f"serve(AppConfig(port={PORT}, device='cpu', max_pixels={LIMIT}, {', '.join(arguments)}))\n"
@@ -61,10 +62,12 @@ def served(folder: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Pope
     )
     with process:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        assert line.startswith("The page is at http://127.0.0.1:"), line + process.stderr.read()
-        yield line.split()[4], process
-        process.kill()
+        try:
+            line = process.stderr.readline()
+            assert line.startswith("The page is at http://127.0.0.1:"), line
+            yield line.split()[4], process
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -29,10 +29,7 @@ class CycleGAN(Trainable):
             build_generator(config.generator, **config.generator_arguments).to(device) for _ in range(2)
         )
         self.d_a, self.d_b = (
-            build_discriminator(config.discriminator, **{"norm": "instance", **config.discriminator_arguments}).to(
-                device
-            )
-            for _ in range(2)
+            build_discriminator(config.discriminator, **config.discriminator_arguments).to(device) for _ in range(2)
         )
         self.pool_a, self.pool_b = (ImagePool(config.pool, config.seed + offset) for offset in (1, 2))
         self.g_optimizer = adam(config, self.g_ab, self.g_ba)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from models.errors import DataError
+from models.errors import DataError, TranslateError
 from translate.config import TrainingConfig
+from translate.images import read_picture
 from translate.training.method import Batch
 
 Pixels = NDArray[np.uint8]
@@ -66,16 +67,18 @@ def find_piles(folder: Path) -> tuple[Path, Path]:
 
 
 def load_rgb(file: Path) -> Pixels:
-    """[H, W, 3] uint8, turned as its EXIF orientation says, alpha dropped.
+    """[H, W, 3] uint8, turned as its EXIF orientation says; 16 bits become 8, alpha is dropped.
 
     Raises:
         DataError: it cannot be read.
     """
     try:
-        with Image.open(file) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"cannot read {file}: {error}.") from None
+        color = read_picture(file).color
+    except TranslateError as error:
+        raise DataError(f"cannot train on {file}: {error}") from None
+    if color.dtype == np.uint16:
+        color = (color / 257).round().astype(np.uint8)
+    return np.repeat(color[:, :, None], 3, axis=2) if color.ndim == 2 else color
 
 
 class Pile:
@@ -119,16 +122,21 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     )
 
 
-def batches(samples: Dataset[Batch], config: TrainingConfig, start: int) -> Iterator[Batch]:
+def ignore_interrupts(_: int) -> None:
+    """In a loader's process: Ctrl-C is for the main one, which ends the run between two steps."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def batches(samples: Dataset[Batch], config: TrainingConfig, start: int, *, pin: bool = False) -> Iterator[Batch]:
     """Batches from sample number `start` to the end of the run; a last one that is not full is left out."""
-    workers: dict[str, Any] = {"prefetch_factor": 4} if config.workers else {}
+    workers: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": ignore_interrupts} if config.workers else {}
     yield from DataLoader(
         samples,
         batch_size=config.batch,
         sampler=range(start, config.images),
         num_workers=config.workers,
         drop_last=True,
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=pin,
         generator=torch.Generator(),  # else the loader draws from the global random state, which the step uses
         **workers,
     )

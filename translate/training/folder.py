@@ -22,8 +22,8 @@ KEEP = 2
 """Checkpoints that stay: the newest, and the one before it should the newest be damaged."""
 
 FREE_TO_CHANGE = {
-    "data", "out", "resume", "start_from", "device", "workers", "compile",
-    "log_images", "sample_images", "checkpoint_minutes",
+    "data", "out", "resume", "start_from", "name", "source", "target", "training_data", "license",
+    "device", "precision", "workers", "compile", "log_images", "sample_images", "checkpoint_minutes",
 }  # fmt: skip
 """Settings that a resumed run may change without becoming another run."""
 
@@ -42,29 +42,36 @@ class RunFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def begin(self, method: str, config: TrainingConfig) -> Path | None:
-        """Check the folder against the settings; the checkpoint to go on from, or None for a new run.
+    def settings(self, method: str, config: TrainingConfig) -> dict[str, Any]:
+        """What config.json holds."""
+        return {"method": method, **json.loads(json.dumps(dataclasses.asdict(config), default=str))}
+
+    def find_start(self, method: str, config: TrainingConfig) -> Path | None:
+        """The checkpoint to go on from, or None for a new run. Writes nothing.
 
         Raises:
             TrainingError: the folder holds a run and --resume is missing, or that run had other settings.
         """
-        settings = {"method": method, **json.loads(json.dumps(dataclasses.asdict(config), default=str))}
         newest = self.newest_checkpoint()
-        if newest and not config.resume:
+        if newest is None:
+            return None
+        if not config.resume:
             raise TrainingError(f"{self.root} already holds a run. Add --resume to go on, or choose another --out.")
-        if newest:
-            before = json.loads((self.root / "config.json").read_text())
-            changed = [k for k in settings if k not in FREE_TO_CHANGE and settings[k] != before.get(k, settings[k])]
-            if changed:
-                was = ", ".join(f"{key} was {before[key]!r} and is now {settings[key]!r}" for key in changed)
-                raise TrainingError(f"{self.root} cannot go on with other settings: {was}.")
-            self.forget_stats_after(int(newest.name))
-        self.root.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.root / "config.json", json.dumps(settings, indent=2).encode())
+        now, before = self.settings(method, config), json.loads((self.root / "config.json").read_text())
+        changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != before.get(k, now[k])]
+        if changed:
+            was = ", ".join(f"{key} was {before[key]!r} and is now {now[key]!r}" for key in changed)
+            raise TrainingError(f"{self.root} cannot go on with other settings: {was}.")
         return newest
 
+    def begin(self, method: str, config: TrainingConfig, images: int) -> None:
+        """Write the settings, and forget what was logged after the first `images` images."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.forget_stats_after(images)
+        write_atomic(self.root / "config.json", json.dumps(self.settings(method, config), indent=2).encode())
+
     def forget_stats_after(self, images: int) -> None:
-        """Drop the lines that were logged after the checkpoint: they will be written again."""
+        """Drop the lines that will be written again."""
         stats = self.root / "stats.jsonl"
         if stats.exists():
             lines = [line for line in stats.read_text().splitlines() if line.endswith("}")]
@@ -74,11 +81,11 @@ class RunFolder:
     def log(self, line: Mapping[str, float]) -> None:
         """Append one line of statistics."""
         with (self.root / "stats.jsonl").open("a") as stats:
-            stats.write(json.dumps({k: round(v, 6) for k, v in line.items()}) + "\n")
+            stats.write(json.dumps({k: float(f"{v:.6g}") for k, v in line.items()}) + "\n")
 
     def sample(self, images: int, rows: list[dict[str, Tensor]]) -> None:
         """Write a sheet: a row for each picture, a column for each of its versions, [1, 3, H, W] in [-1, 1]."""
-        side = max(max(part.shape[-2:]) for part in rows[0].values())
+        side = max(max(part.shape[-2:]) for row in rows for part in row.values())
         names = list(rows[0])
         sheet = Image.new("RGB", (len(names) * (side + 4), 14 + len(rows) * (side + 4)), "white")
         draw = ImageDraw.Draw(sheet)

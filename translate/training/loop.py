@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 
@@ -58,7 +58,7 @@ class Run:
     ) -> None:
         self.method, self.folder, self.config, self.device = method, folder, config, device
         self.precision = precision
-        self.validation = [to_device(batch, device) for batch in validation]
+        self.validation = validation
         self.ema = Ema({name: network for name, (network, _) in method.generators().items()}, config.ema)
         self.images = 0
         self.steps = 0
@@ -110,8 +110,9 @@ class Run:
         psnr: list[float] = []
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.config.seed)
-            for batch in self.validation or [Batch(*(part[:1] for part in to_device(shown, self.device)))]:
-                columns = self.method.pictures(batch, self.ema.averages)
+            for batch in self.validation or [Batch(*(part[:1] for part in shown))]:
+                with evaluating(*self.ema.averages.values()):  # as exported: BatchNorm must neither use nor learn these
+                    columns = self.method.pictures(to_device(batch, self.device), self.ema.averages)
                 if "result" in columns and "target" in columns:
                     psnr.append(float(peak_signal_to_noise(columns["result"], columns["target"]).mean()))
                 if len(rows) < SAMPLE_ROWS:
@@ -134,12 +135,16 @@ class Run:
             "ema": {name: average.state_dict() for name, average in self.ema.averages.items()},
             "method": self.method.state(),
             "metrics": self.metrics,
+            "sums": self.sums,
+            "summed": self.summed,
             "random": random,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.images, self.steps, self.metrics = state["images"], state["steps"], state["metrics"]
+        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
+        self.summed = state["summed"]
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
         self.ema.updates = state["ema_updates"]
@@ -158,6 +163,19 @@ class Run:
                 save_checkpoint(folder / f"{name}.safetensors", self.ema.averages[name], stamped)
 
         self.folder.save_checkpoint(self.images, self.state(), write_weights)
+
+
+@contextmanager
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Networks in evaluation mode, and back in the mode they were in."""
+    modes = [network.training for network in networks]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for network, training in zip(networks, modes, strict=True):
+            network.train(training)
 
 
 @contextmanager
@@ -194,11 +212,15 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
         TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn(),
         console=Console(stderr=True), disable=not sys.stderr.isatty(),
     )  # fmt: skip
-    with SummaryWriter(str(folder.root / "tensorboard")) as board, bar, stop_requests() as asked:
+    with (
+        SummaryWriter(str(folder.root / "tensorboard"), purge_step=run.images + 1) as board,
+        bar,
+        stop_requests() as asked,
+    ):
         task = bar.add_task("", total=total, completed=run.images)
         saved = time.monotonic()
         batch = None
-        for batch in batches(samples, config, run.images):
+        for batch in batches(samples, config, run.images, pin=run.device.type == "cuda"):
             run.step(batch)
             bar.update(task, completed=run.images)
             if crossed(run.images, config.batch, config.log_images):

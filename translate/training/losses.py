@@ -35,8 +35,7 @@ def peak_signal_to_noise(result: Tensor, target: Tensor) -> Tensor:
 class VGG54(nn.Module):
     """Features of VGG-19 after its fifth block's fourth convolution and ReLU (Ledig et al. 2017, eq. 5).
 
-    [B, 3, H, W] in [-1, 1] -> [B, 512, H / 16, W / 16], divided by 12.75 as in section 3.2 there, so that the
-    loss is on the scale of the pixel loss. ImageNet weights are fetched by torchvision at first use.
+    [B, 3, H, W] in [-1, 1] -> [B, 512, H / 16, W / 16]. ImageNet weights are fetched by torchvision at first use.
 
     Raises:
         TrainingError: the weights are not in torchvision's cache and cannot be fetched.
@@ -62,4 +61,4 @@ class VGG54(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.features(((image + 1) / 2 - self.mean) / self.std)
-        return features / 12.75
+        return features

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +14,7 @@ from translate.config import TrainingConfig
 from translate.version import CREATED_BY
 
 Backward = Callable[[Tensor], None]
-"""Loss -> gradients. The place where precision and several processes hook in."""
+"""Loss -> gradients: where a test listens, and where loss scaling would hook in."""
 
 
 def backward(loss: Tensor) -> None:
@@ -59,12 +58,12 @@ class Method(Protocol):
         """
 
 
-@dataclass
 class Trainable:
     """State of networks and optimizers; the part of a Method that is the same for all."""
 
-    networks: dict[str, nn.Module] = field(default_factory=dict)
-    optimizers: dict[str, optim.Optimizer] = field(default_factory=dict)
+    def __init__(self, networks: dict[str, nn.Module], optimizers: dict[str, optim.Optimizer]) -> None:
+        self.networks = networks
+        self.optimizers = optimizers
 
     def state(self) -> dict[str, Any]:
         """Weights and optimizer moments."""

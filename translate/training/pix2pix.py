@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import torch
@@ -24,8 +25,9 @@ class Pix2Pix(Trainable):
         self.config = config
         self.backward = backward
         self.g = build_generator(config.generator, **config.generator_arguments).to(device)
+        norm = {"norm": "batch"} if config.discriminator in ("patchgan", "pixel") else {}  # the others have their own
         self.d = build_discriminator(
-            config.discriminator, **{"channels": 2 * 3, "norm": "batch", **config.discriminator_arguments}
+            config.discriminator, **{"channels": 2 * 3, **norm, **config.discriminator_arguments}
         ).to(device)
         self.g_optimizer = adam(config, self.g)
         self.d_optimizer = adam(config, self.d)
@@ -57,8 +59,10 @@ class Pix2Pix(Trainable):
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """One generator. Its pictures are normalised by themselves, as the paper does at test time."""
         config = self.config
-        tested = per_picture(self.g)
-        return {"g": (self.g, describe(tested, config, "translation", config.source or "A", config.target or "B"))}
+        manifest = describe(self.g, config, "translation", config.source or "A", config.target or "B")
+        if manifest.normalization == "fixed":
+            manifest = dataclasses.replace(manifest, normalization="picture")
+        return {"g": (self.g, manifest)}
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Input, result as exported, target."""

@@ -27,19 +27,19 @@ class ImagePool:
         shown = []
         for fake in fakes:
             if len(self.images) < self.capacity:
-                self.images.append(fake)
+                self.images.append(fake.clone())
                 shown.append(fake)
             elif torch.rand((), generator=self.random) < 0.5:
                 index = int(torch.randint(self.capacity, (), generator=self.random))
                 shown.append(self.images[index])
-                self.images[index] = fake
+                self.images[index] = fake.clone()
             else:
                 shown.append(fake)
         return torch.stack(shown)
 
     def state(self) -> dict[str, Any]:
         """Plain data for the checkpoint."""
-        return {"images": [image.clone() for image in self.images], "random": self.random.get_state()}
+        return {"images": list(self.images), "random": self.random.get_state()}
 
     def load_state(self, state: dict[str, Any], device: torch.device) -> None:
         """Go on from what `state` gave."""

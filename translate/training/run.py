@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
+from models.layers import Generator
 from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
@@ -31,9 +32,14 @@ def train(config: TrainingConfig) -> Path:
     """
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    folder = RunFolder(config.out)
-    checkpoint = folder.begin(type(config).__name__.removesuffix("Config").lower(), config)
+    folder, name = RunFolder(config.out), type(config).__name__.removesuffix("Config").lower()
+    checkpoint = folder.find_start(name, config)
+    if config.resume and checkpoint is None:
+        sys.stderr.write(f"no checkpoint in {config.out} to resume: starting from the beginning\n")
+    if isinstance(config, SRGANConfig) and config.stage == "adversarial" and not (checkpoint or config.start_from):
+        raise ConfigError("--stage adversarial starts from a generator of the first stage: name it with --start-from.")
     torch.manual_seed(config.seed)
+    torch.backends.cudnn.deterministic = True
     method, samples, validation = build(config, device)
     if config.start_from is not None and checkpoint is None:
         start_from(config.start_from, method, config)
@@ -42,6 +48,7 @@ def train(config: TrainingConfig) -> Path:
     run = Run(method, folder, config, device, validation, precision)
     if checkpoint is not None:
         run.load_state(folder.load_state(checkpoint))
+    folder.begin(name, config, run.images)
     if config.compile:
         compile_networks(method, device)
     fit(run, samples)
@@ -56,17 +63,43 @@ def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Dataset
     """
     match config:
         case Pix2PixConfig():
+            pix2pix = Pix2Pix(config, device)
+            check_size(pix2pix.g, config)
             pairs = Pairs(config)
-            return Pix2Pix(config, device), pairs, pairs.validation()
+            return pix2pix, pairs, pairs.validation()
         case CycleGANConfig():
+            cyclegan = CycleGAN(config, device)
+            check_size(cyclegan.g_ab, config)
             piles = Piles(config)
-            return CycleGAN(config, device), piles, piles.validation()
+            return cyclegan, piles, piles.validation()
         case SRGANConfig():
             srgan = SRGAN(config, device)
-            pictures = HighResolution(config, srgan.g.scale)
+            check_size(srgan.g, config, srgan.g.scale)
+            pictures = HighResolution(config, srgan.g.scale, srgan.g.multiple)
             return srgan, pictures, pictures.validation()
         case _:
             raise ConfigError(f"no method takes a {type(config).__name__}.")
+
+
+def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> None:
+    """Whether squares of --size pixels can be trained with.
+
+    Args:
+        scale: large side / small side that the method makes of a square.
+    Raises:
+        ConfigError: the generator takes no such squares, or is not for this method.
+    """
+    if generator.scale != scale or generator.channels != 3:
+        raise ConfigError(
+            f"--generator {config.generator} turns {generator.channels} channels into pictures {generator.scale} times "
+            f"larger; this method needs 3 channels and a scale of {scale}."
+        )
+    small, rest = divmod(config.size, scale)
+    if rest or small % generator.multiple or small < generator.minimum:
+        raise ConfigError(
+            f"--size {config.size} does not suit {config.generator}: it must be a multiple of "
+            f"{scale * generator.multiple} and at least {scale * generator.minimum}."
+        )
 
 
 def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
@@ -112,7 +145,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """auto: bfloat16 where the device computes it natively, else float32."""
+    """auto: bfloat16 where the device computes it natively, else float32 (on a CPU, PyTorch 2.11 cannot tell)."""
     if name == "auto":
         return torch.bfloat16 if native_bfloat16(device) else torch.float32
     return torch.bfloat16 if name == "bf16" else torch.float32

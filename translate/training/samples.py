@@ -80,9 +80,9 @@ class Pairs(Dataset[Batch]):
     def __init__(self, config: Pix2PixConfig) -> None:
         self.config = config
         folder = config.data / "train" if (config.data / "train").is_dir() else config.data
-        self.files, self.aside = hold_out(list_pictures(folder), config.validation)
+        files, self.aside = hold_out(list_pictures(folder), config.validation)
         self.load = partial(load_pair, side=config.load_size, swap=config.direction == "right-to-left")
-        self.pile = Pile(self.files, config.seed, self.load)
+        self.pile = Pile(files, config.seed, self.load)
         self.cut = A.Compose(
             [A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip)],
             additional_targets={"target": "image"},
@@ -109,7 +109,6 @@ class Piles(Dataset[Batch]):
         (files_a, aside_a), (files_b, aside_b) = (
             hold_out(list_pictures(folder), config.validation) for folder in find_piles(config.data)
         )
-        self.files = [*files_a, *files_b]
         self.aside = list(zip(aside_a, aside_b, strict=True))
         load = partial(load_square, side=config.load_size)
         self.a, self.b = Pile(files_a, 2 * config.seed, load), Pile(files_b, 2 * config.seed + 1, load)
@@ -128,19 +127,20 @@ class Piles(Dataset[Batch]):
 class HighResolution(Dataset[Batch]):
     """High-resolution pictures, cut at their own size; the low ones are made on the fly.
 
+    Args:
+        scale: large side / small side.
+        multiple: the small sides must be multiples of this.
     Raises:
-        DataError: pictures smaller than the squares to be cut, or a size that the scale does not divide.
+        DataError: pictures smaller than the squares to be cut.
     """
 
-    def __init__(self, config: SRGANConfig, scale: int) -> None:
-        if config.size % scale:
-            raise DataError(f"--size {config.size} is no multiple of {config.generator}'s scale, {scale}.")
+    def __init__(self, config: SRGANConfig, scale: int, multiple: int = 1) -> None:
         self.config = config
-        self.scale = scale
-        self.files, self.aside = hold_out(list_pictures(config.data), config.validation)
-        self.pile = Pile(self.files, config.seed, partial(load_large, smallest=config.size))
-        turn = A.D4() if config.rotate else A.HorizontalFlip(p=0.5 * config.flip)
-        self.cut = A.Compose([A.RandomCrop(config.size, config.size), turn])
+        self.scale, self.unit = scale, scale * multiple
+        files, self.aside = hold_out(list_pictures(config.data), config.validation)
+        self.pile = Pile(files, config.seed, partial(load_large, smallest=config.size))
+        turn = [A.RandomRotate90(p=1.0)] if config.rotate else []
+        self.cut = A.Compose([A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip), *turn])
 
     def __getitem__(self, index: int) -> Batch:
         random = np.random.default_rng((self.config.seed, index))
@@ -153,7 +153,7 @@ class HighResolution(Dataset[Batch]):
         batches = []
         for file in self.aside:
             image = load_rgb(file)
-            height, width = (min(side, VALIDATION_SIDE) // self.scale * self.scale for side in image.shape[:2])
+            height, width = (min(side, VALIDATION_SIDE) // self.unit * self.unit for side in image.shape[:2])
             top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
             high = np.ascontiguousarray(image[top : top + height, left : left + width])
             batches.append(as_batch(shrink(high, self.scale, kernel), high))

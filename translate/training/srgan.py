@@ -30,7 +30,7 @@ class SRGAN(Trainable):
         super().__init__({"g": self.g}, {"g": self.g_optimizer})
         if config.stage == "adversarial":
             crop = {"size": config.size} if config.discriminator == "vgg" else {}  # the others take any
-            self.d = build_discriminator(config.discriminator, **crop, **config.discriminator_arguments).to(device)
+            self.d = build_discriminator(config.discriminator, **{**crop, **config.discriminator_arguments}).to(device)
             self.d_optimizer = adam(config, self.d)
             self.networks["d"], self.optimizers["d"] = self.d, self.d_optimizer
             self.features = VGG54().to(device) if config.perceptual_weight > 0 else None
