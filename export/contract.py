@@ -7,10 +7,8 @@ from pathlib import Path
 import onnx
 
 from models.errors import BadManifest, ExportError
-from models.manifest import METADATA_KEY, Manifest
+from models.manifest import INPUT, METADATA_KEY, OUTPUT, Manifest
 
-INPUT = "image"
-OUTPUT = "result"
 OPSET = 18
 """The opset PyTorch's operator library is written in: no conversion on the way out, and every runtime since
 early 2023 reads it. Later ones bring nothing that a generator uses."""
@@ -20,7 +18,8 @@ def check_contract(path: Path, manifest: Manifest) -> None:
     """Check everything but the arithmetic of an exported file.
 
     One input `image` and one output `result`, both float32 [N, C, H, W] with free N, H and W; standard
-    operators of one opset only; every weight inside the file; the Manifest in the metadata.
+    operators of one opset only; every weight inside the file; the Manifest in the metadata. Stricter than what
+    `translate.inference` asks of a file, which may be another program's: this one is about what we give away.
 
     Raises:
         ExportError: a promise that the file does not keep.

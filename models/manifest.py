@@ -12,6 +12,8 @@ from models.errors import BadManifest
 SCHEMA = 1
 METADATA_KEY = "translate.manifest"
 """Key of the Manifest in `.safetensors` metadata and in ONNX `metadata_props`."""
+INPUT, OUTPUT = "image", "result"
+"""Names of the one input and the one output of an ONNX file: float32 [N, C, H, W] in [0, 1]."""
 
 Task = Literal["translation", "super-resolution"]
 Normalization = Literal["none", "fixed", "picture"]

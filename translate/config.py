@@ -10,6 +10,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from models.errors import ConfigError
+from translate.limits import MAX_PIXELS, MIN_TILE, TILE
 
 
 def _named(kind: type[int] | type[float]) -> PrimitiveConstructorSpec[dict[str, Any]]:
@@ -60,11 +61,11 @@ class RunConfig:
     """auto, cpu (ONNX Runtime), openvino, cuda or cuda:N. auto says what it chose."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     """Arithmetic of the network. auto: the fastest that the device reports it can do."""
-    tile: int = 512
+    tile: int = TILE
     """Largest side, in input pixels, that is computed in one piece where the model allows tiles."""
     on_exists: Literal["skip", "overwrite", "error"] = "skip"
     """What to do with a result that is already there."""
-    max_pixels: int = 400_000_000
+    max_pixels: int = MAX_PIXELS
     """Refuse pictures with more pixels than this, before decoding them, and likewise results."""
     overview: Path | None = None
     """Also write a sheet with pairs of before and after to this .png file; an older one is replaced."""
@@ -74,7 +75,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         _check(
             (len(self.inputs) > 0, "no input: name at least one picture or folder"),
-            (self.tile >= 32, f"--tile {self.tile} is too small; use 32 or more pixels"),
+            (self.tile >= MIN_TILE, f"--tile {self.tile} is too small; use {MIN_TILE} or more pixels"),
             (self.max_pixels >= 1, f"--max-pixels {self.max_pixels} refuses everything"),
             (
                 self.overview is None or self.overview.suffix.lower() == ".png",

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import BadPicture, TooLarge
+from translate.limits import MAX_PIXELS
 from translate.picture import FORMATS, Array, Picture
 
 ORIENTATION = 274
@@ -19,7 +20,7 @@ DESCRIPTIVE_TAGS = frozenset({270, 271, 272, 305, 306, 315, 33432, 34665, 34853}
 STEPS = {"L;2": 85, "L;4": 17}
 """What one grey level of a file with fewer than 8 bits is worth in 8 bits; Pillow itself does 1 bit."""
 # Pillow's own limit is a constant; ours is an option, checked as soon as the header is read.
-Image.MAX_IMAGE_PIXELS = 400_000_000
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 def decode(file: IO[bytes], max_pixels: int) -> Picture:

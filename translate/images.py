@@ -13,11 +13,11 @@ from PIL import Image, UnidentifiedImageError
 from models.errors import BadPicture, TooLarge
 from translate.decode import decode
 from translate.encode import encode
+from translate.limits import MAX_PIXELS
 from translate.picture import KNOWN, Picture
 
 __all__ = ["MAX_PIXELS", "PARTIAL", "Picture", "read_picture", "write_bytes", "write_picture"]
 
-MAX_PIXELS = 400_000_000
 PARTIAL = ".translate-"
 """How a file is called while it is written; what a crash leaves behind is hidden and may be deleted."""
 

@@ -85,7 +85,7 @@ def test_a_run_leaves_what_the_design_says(configure: Configure, data: Path, tmp
         assert manifest.steps == 6
         assert manifest.license == "CC0-1.0"
         assert {manifest.source, manifest.target} == {"noise", "more noise"}
-        assert manifest.name == "run"
+        assert manifest.name == ("run" if weights.stem == "g" else f"run-{weights.stem}")
         assert next(generator.parameters()).isfinite().all()
         with safe_open(weights, "pt") as file:
             assert "translate.manifest" in file.metadata()

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import BadModelFile, ConfigError, DeviceError
-from models.manifest import Manifest
-from translate.inference.model_file import INPUT, OUTPUT
+from models.manifest import INPUT, OUTPUT, Manifest
 
 Batch = NDArray[np.float32]
 """[N, C, H, W] in [0, 1], contiguous."""
@@ -82,7 +81,7 @@ def open_backend(model: bytes, manifest: Manifest, device: str = "auto", precisi
         precision: auto, fp32, fp16 or bf16.
     Raises:
         DeviceError: what was asked for by name cannot be had, with the reason.
-        BadModelFile: the runtime does not take the model.
+        BadModelFile: the runtime does not take the model; with auto, none does.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}.")
@@ -98,11 +97,15 @@ def _open_auto(model: bytes, manifest: Manifest, precision: str) -> Backend:
     """CUDA where it truly loads; then OpenVINO, the fastest on x86 processors; then ONNX Runtime."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     reasons: list[str] = []
+    refusal: BadModelFile | None = None
     for kind in ("cuda", "openvino", "cpu") if x86 else ("cuda", "cpu", "openvino"):
         try:
             return OPENERS[kind](model, manifest, 0, precision, "; ".join([*reasons, f"so {kind}"]))
-        except DeviceError as error:
+        except (DeviceError, BadModelFile) as error:
             reasons.append(str(error).rstrip("."))
+            refusal = error if isinstance(error, BadModelFile) else refusal
+    if refusal:
+        raise refusal
     raise DeviceError(f"no device can run this with precision {precision}: {'; '.join(reasons)}.")
 
 
@@ -111,7 +114,10 @@ def _open_cpu(model: bytes, manifest: Manifest, number: int, precision: str, why
         raise DeviceError(
             f"ONNX Runtime's CPU kernels compute in fp32 only, not in {precision}; try --device openvino."
         )
-    session = _session(model, manifest, ["CPUExecutionProvider"])
+    try:
+        session = _session(model, ["CPUExecutionProvider"])
+    except Exception as error:
+        raise BadModelFile(f"ONNX Runtime does not take the model {manifest.name}: {error}") from error
     return OnnxRuntime(session, "ONNX Runtime CPU fp32", f"{why}.")
 
 
@@ -133,7 +139,10 @@ def _open_cuda(model: bytes, manifest: Manifest, number: int, precision: str, wh
     # TF32 keeps 10 bits of a product: enough for 8-bit pictures, but statistics of flat pictures amplify it
     exact = precision == "fp32" or manifest.normalization == "picture"
     options = {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0" if exact else "1"}
-    session = _session(model, manifest, [("CUDAExecutionProvider", options)])
+    try:
+        session = _session(model, [("CUDAExecutionProvider", options)])
+    except Exception as error:  # such as too little of its memory left
+        raise DeviceError(f"{device} cannot be used for {manifest.name}: {error}") from error
     if "CUDAExecutionProvider" not in session.get_providers():
         raise DeviceError(f"{device} cannot be used: {_why_no_cuda(Path(onnxruntime.__file__), complaints.getvalue())}")
     return OnnxRuntime(session, f"ONNX Runtime {device} {'fp32' if exact else 'fp32 (TF32)'}", f"{why}; CUDA loads.")
@@ -152,17 +161,15 @@ def _why_no_cuda(package: Path, complaints: str) -> str:
     return f"{reason}. Missing libraries come with: pip install 'translate-images[cuda]'"
 
 
-def _session(model: bytes, manifest: Manifest, providers: list[Any]) -> Any:
+def _session(model: bytes, providers: list[Any]) -> Any:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)  # what matters of the log is raised as an error here
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = _cores()
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=providers)
-    except Exception as error:
-        raise BadModelFile(f"ONNX Runtime does not take the model {manifest.name}: {error}") from error
+    # Its own fallback would print to standard output and go on without the provider, here or in a later run.
+    return onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
 
 
 def _open_openvino(model: bytes, manifest: Manifest, number: int, precision: str, why: str) -> Backend:
@@ -176,14 +183,16 @@ def _open_openvino(model: bytes, manifest: Manifest, number: int, precision: str
         wanted, reason = _openvino_precision(core, manifest)
         why = f"{why}; {wanted} as {reason}"
     hint = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}[wanted]
+    # What it keeps for each size of picture it has seen would otherwise grow to gigabytes in a large folder.
+    settings = {"INFERENCE_PRECISION_HINT": hint, "CPU_RUNTIME_CACHE_CAPACITY": "16"}
     try:
-        compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        compiled = core.compile_model(core.read_model(model), "CPU", settings)
     except RuntimeError as error:
         raise BadModelFile(f"OpenVINO does not take the model {manifest.name}: {error}") from error
     given = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
     if given != hint:
         raise DeviceError(
-            f"this processor computes in {given}, not in {precision}; leave the choice to --precision auto."
+            f"this processor computes in {given}, not in {wanted}; leave the choice to --precision auto."
         )
     return OpenVino(compiled, f"OpenVINO CPU {wanted}", f"{why}.")
 

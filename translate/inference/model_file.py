@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from models.errors import BadManifest, BadModelFile
-from models.manifest import METADATA_KEY, Manifest
+from models.manifest import INPUT, METADATA_KEY, OUTPUT, Manifest
 
 MAX_BYTES = 2**31 - 1
 """Largest model file that is opened; no ONNX file with its weights inside can be larger."""
 MAX_METADATA_BYTES = 1_000_000
-
-INPUT, OUTPUT = "image", "result"
 
 _METADATA_FIELD = 14  # ModelProto.metadata_props, each a StringStringEntryProto of key (1) and value (2)
 
@@ -179,6 +177,7 @@ def _check_tensor(tensor: Any) -> None:
 
 
 def _check_contract(graph: Any, manifest: Manifest) -> None:
+    """What running any file depends on, whoever made it; `export.check_contract` holds our own files to more."""
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     for kind, name, values in (("input", INPUT, inputs), ("output", OUTPUT, list(graph.output))):

@@ -14,6 +14,7 @@ from models.manifest import Manifest
 from translate.inference.backends import Backend, open_backend
 from translate.inference.model_file import load_model
 from translate.inference.tiles import round_up, spans
+from translate.limits import MAX_PIXELS, MIN_TILE, TILE
 from translate.store import find_model
 
 _WHITE = {"uint8": 255, "uint16": 65535, "float32": 1}
@@ -25,9 +26,9 @@ class Translator:
 
     manifest: Manifest
     backend: Backend
-    tile: int = 512
+    tile: int = TILE
     """Largest side, in input pixels, that is computed in one piece where the model allows tiles."""
-    max_pixels: int = 400_000_000
+    max_pixels: int = MAX_PIXELS
 
     @classmethod
     def open(
@@ -36,8 +37,8 @@ class Translator:
         device: str = "auto",
         *,
         precision: str = "auto",
-        tile: int = 512,
-        max_pixels: int = 400_000_000,
+        tile: int = TILE,
+        max_pixels: int = MAX_PIXELS,
     ) -> Translator:
         """Open an installed model or an .onnx file.
 
@@ -48,11 +49,12 @@ class Translator:
             tile: largest side, in input pixels, that is computed in one piece where the model allows tiles.
             max_pixels: most pixels of a picture, and of a result.
         Raises:
+            ConfigError: a precision that does not exist, or a tile or limit that is too small.
             UnknownModel, BadModelFile, BadManifest: no such model, or not a usable one.
             DeviceError: the device or precision asked for cannot be had.
         """
-        if tile < 1 or max_pixels < 1:
-            raise ConfigError(f"tile {tile} and max_pixels {max_pixels} must be at least 1.")
+        if tile < MIN_TILE or max_pixels < 1:
+            raise ConfigError(f"tile {tile} must be at least {MIN_TILE}, and max_pixels {max_pixels} at least 1.")
         data, manifest = load_model(find_model(name_or_path))
         return cls(manifest, open_backend(data, manifest, device, precision), tile, max_pixels)
 
@@ -178,7 +180,11 @@ def _padded(picture: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 
 
 def _store(painted: NDArray[np.float32], target: NDArray[Any]) -> None:
-    """[C, H, W] in [0, 1] -> rounded values of the target's kind; colour is averaged for a grey target."""
+    """[C, H, W] -> rounded values of the target's kind; colour is averaged for a grey target.
+
+    Values beyond [0, 1] become black or white, whatever the file promised: as integers they would wrap around.
+    """
+    painted = painted.clip(0, 1)
     if target.shape[2] < painted.shape[0]:
         painted = painted.mean(axis=0, keepdims=True)
     for channel, plane in enumerate(painted):

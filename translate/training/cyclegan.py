@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,11 +80,13 @@ class CycleGAN(Trainable):
         self.pool_b.load_state(state["pool_b"], self.device)
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
-        """ab: A -> B, ba: B -> A."""
+        """ab: A -> B, ba: B -> A; their models are named so, too."""
         a, b = self.config.source or "A", self.config.target or "B"
+        ab = describe(self.g_ab, self.config, "translation", a, b)
+        ba = describe(self.g_ba, self.config, "translation", b, a)
         return {
-            "ab": (self.g_ab, describe(self.g_ab, self.config, "translation", a, b)),
-            "ba": (self.g_ba, describe(self.g_ba, self.config, "translation", b, a)),
+            "ab": (self.g_ab, dataclasses.replace(ab, name=f"{ab.name}-ab")),
+            "ba": (self.g_ba, dataclasses.replace(ba, name=f"{ba.name}-ba")),
         }
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
