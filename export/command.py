@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import MissingExtra, UnknownGenerator, UsageError
 
+if TYPE_CHECKING:
+    from export.verify import Parity
 
-def export_command(checkpoint: Path, out: Path, generator: str = "") -> Path:
+
+def export_command(checkpoint: Path, out: Path, generator: str = "") -> tuple[Path, Parity]:
     """Export a checkpoint, or the newest one of a run, to one verified ONNX file.
 
     Args:
@@ -15,7 +19,7 @@ def export_command(checkpoint: Path, out: Path, generator: str = "") -> Path:
         out: the .onnx file; replaced, once the new one is verified, if it exists.
         generator: which of several, by the name of its file: `ab` for `ab.safetensors`.
     Returns:
-        `out`.
+        `out`, and how far ONNX Runtime is from PyTorch with it.
     Raises:
         UsageError: no such checkpoint, several to choose from, or `out` is no .onnx file.
         BadCheckpoint, BadManifest: the checkpoint is damaged.
@@ -35,7 +39,7 @@ def export_command(checkpoint: Path, out: Path, generator: str = "") -> Path:
     # Pix2Pix normalizes by the picture at hand (Isola et al. 2017, section 3.3), with BatchNorm's weights.
     if manifest.normalization == "picture" and network.normalization == "fixed":
         network = per_picture(network)
-    return export_onnx(network, manifest, out)
+    return out, export_onnx(network, manifest, out)
 
 
 def find_checkpoint(place: Path, generator: str = "") -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import secrets
 from pathlib import Path
@@ -14,12 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from export.contract import INPUT, OPSET, OUTPUT
-from export.verify import verify
+from export.contract import OPSET
+from export.verify import Parity, verify
 from models.errors import ExportError
-from models.manifest import METADATA_KEY, Manifest
-
-logger = logging.getLogger(__name__)
+from models.manifest import INPUT, METADATA_KEY, OUTPUT, Manifest
 
 DECLARED = ("channels", "scale", "multiple", "minimum", "radius", "normalization")
 """What a generator and its Manifest both say."""
@@ -43,7 +40,7 @@ class UnitRange(nn.Module):
         return result.clamp(0, 1)
 
 
-def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Path:
+def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
     """Write a generator as one ONNX file, and keep it only if it computes what PyTorch computes.
 
     A file already at `path` is replaced in one step, and only by a verified one.
@@ -52,7 +49,7 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Path:
         generator: [B, C, H, W] -> [B, C, scale H, scale W], in the Manifest's ranges. It is not changed.
         manifest: what the generator is; goes into the metadata.
     Returns:
-        `path`.
+        How far ONNX Runtime is from PyTorch with it.
     Raises:
         ExportError: the Manifest describes another network, the network has no ONNX form, the file disagrees
             with the network, or it cannot be written.
@@ -63,7 +60,7 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(model.SerializeToString(deterministic=True))
-        logger.info("%s: %s", path, verify(part, generator, manifest))
+        parity = verify(part, generator, manifest)
         part.replace(path)
     except ExportError as error:
         raise ExportError(f"{path} was not written: {error}") from error
@@ -72,7 +69,7 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Path:
     finally:
         if part.exists():
             part.unlink()
-    return path
+    return parity
 
 
 def to_onnx(generator: nn.Module, manifest: Manifest) -> onnx.ModelProto:

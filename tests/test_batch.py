@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,100 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(tmp_path: Pat
     assert len(plan(config(one, one, out=out))) == 1
 
 
+def test_an_overview_replaces_nothing_but_an_overview(tmp_path: Path) -> None:
+    pictures, out = tmp_path / "in", tmp_path / "out"
+    picture, other = draw(pictures / "a.png"), draw(pictures / "b.png")
+    os.link(picture, tmp_path / "linked.png")
+    draw(tmp_path / "elsewhere.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    for inputs, overview in (
+        ([picture], picture),
+        ([picture], tmp_path / "linked.png"),
+        ([pictures], other),
+        ([pictures], pictures / "../in/b.png"),
+        ([pictures], out / "b.png"),
+        ([pictures], tmp_path / "elsewhere.png"),
+        ([pictures], Path(os.path.relpath(other))),
+    ):
+        translator = Double()
+        with pytest.raises(UsageError, match=r"overview .*(give it another|name another)|is no overview"):
+            run(config(*inputs, out=out, overview=overview), translator)
+        assert translator.calls == 0
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
+
+
+def test_overviews_in_the_input_folder_are_no_input(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    for name in ("one.png", "two.png", "one.png"):
+        options: dict[str, Any] = {"out": tmp_path / "out", "on_exists": "overwrite", "overview": tmp_path / name}
+        assert [o.input.name for o in run(config(tmp_path, **options), Double()).outcomes] == ["a.png"]
+    sheet = tmp_path / "one.png"
+    with pytest.raises(UsageError, match="is also an input"):
+        run(config(sheet, out=tmp_path / "out", overview=sheet), Double())
+    assert run(config(sheet, out=tmp_path / "out"), Double()).count("done") == 1
+
+
+def test_an_overview_that_fails_costs_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = draw(tmp_path / "in/a.png")
+    (tmp_path / "file").write_text("")
+    report = run(config(picture, out=tmp_path / "out", overview=tmp_path / "file/sheet.png"), Double())
+    assert (report.count("done"), report.exit_code) == (1, 1)
+    assert "cannot write" in report.problem
+    assert "file/sheet.png" in report.problem
+    assert json.loads(report.to_json())["problem"] == report.problem
+    monkeypatch.setattr("translate.overview._cell", lambda *arguments: bytearray(2**62))
+    options: dict[str, Any] = {"out": tmp_path / "out2", "overview": tmp_path / "sheet.png"}
+    assert "MemoryError" in run(config(picture, **options), Double()).problem
+    picture.write_bytes(b"")
+    options["out"] = tmp_path / "out3"
+    report = run(config(picture, **options), Double())
+    assert (report.problem, report.count("failed"), report.exit_code) == ("", 1, 1)
+    assert not (tmp_path / "sheet.png").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there alone")
+def test_overview_of_relative_and_absolute_and_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw(tmp_path / "in/a.png")
+    odd = draw(tmp_path / "b.png").rename(tmp_path / os.fsdecode(b"b\xff.png"))
+    monkeypatch.chdir(tmp_path)
+    drawn: list[str] = []
+    monkeypatch.setattr("translate.overview._fitting", lambda text, width, font: drawn.append(text) or text)
+    report = run(config(Path("in"), odd, out=tmp_path / "out", overview=tmp_path / "sheet.png"), Double())
+    assert (report.problem, drawn) == ("", ["in/a.png", "b\ufffd.png"])
+    monkeypatch.setattr(os.path, "commonpath", lambda paths: (_ for _ in ()).throw(ValueError("other drives")))
+    report = run(config(Path("in"), odd, out=tmp_path / "out2", overview=tmp_path / "sheet.png"), Double())
+    assert (report.problem, drawn[2]) == ("", "in/a.png")
+    assert json.loads(report.to_json())["files"][1]["input"] == str(odd)
+    report.to_json().encode("ascii")
+
+
+def test_names_that_differ_in_case_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = draw(tmp_path / "one/Ü.png"), draw(tmp_path / "two/u\u0308.png")
+    out = tmp_path / "out"
+    assert len(plan(config(one, two, out=out))) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.platform", "darwin")
+        with pytest.raises(UsageError, match="would both become"):
+            plan(config(one, two, out=out))
+    stat = Path.stat
+    lower = str(tmp_path / "one")
+
+    def forgiving(self: Path, **options: Any) -> Any:
+        return stat(Path(str(self).replace(str(tmp_path / "ONE"), lower)), **options)
+
+    monkeypatch.setattr(Path, "stat", forgiving)
+    with pytest.raises(UsageError, match="would replace its input"):
+        plan(config(one, out=tmp_path / "ONE"))
+
+
+def test_one_input_with_two_results_is_told_twice(tmp_path: Path) -> None:
+    picture = draw(tmp_path / "in/sub/a.png")
+    out = tmp_path / "out"
+    report = run(config(tmp_path / "in", picture.parent, out=out), Double(RuntimeError("first"), at=1))
+    assert [(o.status, o.output) for o in report.outcomes] == [("failed", out / "sub/a.png"), ("done", out / "a.png")]
+    assert report.exit_code == 1
+
+
 def test_what_exists_is_skipped_or_replaced(tmp_path: Path) -> None:
     pictures, out = tmp_path / "in", tmp_path / "out"
     draw(pictures / "a.png")
@@ -171,16 +266,20 @@ def test_results_that_cannot_be_written_are_reported(tmp_path: Path) -> None:
     assert tree(out) == {"b.png", "sub"}
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may list everything")
-def test_a_folder_that_may_not_be_listed_is_reported(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw(tmp_path / "in/a.png")
     closed = draw(tmp_path / "in/closed/b.png").parent
-    closed.chmod(0)
-    try:
-        report = run(config(tmp_path / "in", out=tmp_path / "out"), Double())
-    finally:
-        closed.chmod(0o700)
+    scan = os.scandir
+
+    def refuse(place: Any) -> Any:
+        if Path(place) == closed:
+            raise PermissionError(13, "Permission denied", str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    report = run(config(tmp_path / "in", out=tmp_path / "out"), Double())
     assert [outcome.status for outcome in report.outcomes] == ["done", "failed"]
+    assert report.outcomes[1].reason == f"cannot list {closed}: Permission denied."
 
 
 def test_stop_finishes_what_is_in_hand(tmp_path: Path) -> None:
@@ -218,6 +317,33 @@ def test_only_a_few_pictures_are_in_memory(tmp_path: Path, monkeypatch: pytest.M
     run(config(pictures, out=tmp_path / "out"), Double())
     assert written[0] == 30
     assert most[0] <= 2 * AHEAD + 1
+
+
+def test_large_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from translate import batch
+
+    pictures = tmp_path / "in"
+    for number in range(12):
+        draw(pictures / f"{number:02}.png")
+    monkeypatch.setattr(batch, "AHEAD_PIXELS", 4 * 4)
+    piled: list[int] = []
+    translated, written = [0], [0]
+    translating, writing = batch.translate_picture, batch.write_picture
+
+    def count_translated(*arguments: Any) -> Any:
+        piled.append(translated[0] - written[0])
+        translated[0] += 1
+        return translating(*arguments)
+
+    def count_written(*arguments: Any) -> Any:
+        picture = writing(*arguments)
+        written[0] += 1
+        return picture
+
+    monkeypatch.setattr(batch, "translate_picture", count_translated)
+    monkeypatch.setattr(batch, "write_picture", count_written)
+    assert run(config(pictures, out=tmp_path / "out"), Double()).count("done") == 12
+    assert piled == [0] * 12
 
 
 def test_the_report_as_json(tmp_path: Path) -> None:

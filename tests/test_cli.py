@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +62,11 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "srgan", "--recipe"], "--recipe needs a name"),
         (["train", "srgan", "--recipe", "x", "--data", "d", "--out", "o"], "no recipe named 'x'"),
         (["train", "srgan", "--data", "d"], "--out"),
+        (["run", "", "-m", "x", "-o", "y"], "an argument is empty"),
+        (["run", "a.png", "-m", "x", "-o", ""], "an argument is empty"),
+        (["run", "a.png", "-m", "x", "--out="], "--out= is empty"),
+        (["run", "a.png", "-m", "", "-o", "y"], "an argument is empty"),
+        (["models", "show", "gone/model.onnx"], "no model file at gone/model.onnx"),
         (["models", "burn"], "translate models list"),
         (["models", "show", "nothing"], "no model named 'nothing'"),
     ],
@@ -98,6 +105,79 @@ def test_run_json_is_alone_on_standard_output(tmp_path: Path, model: str, capsys
     out, err = capsys.readouterr()
     assert [file["status"] for file in json.loads(out)["files"]] == ["done", "failed"]
     assert f"translate: cannot read {tmp_path / 'in/b.png'}: the file is empty." in err.splitlines()
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there alone")
+def test_output_that_is_closed_full_or_of_few_characters(tmp_path: Path, model: str, stream: str) -> None:
+    for name in ("日本 →.png", os.fsdecode(b"b\xff.png")):
+        draw(tmp_path / "a.png").rename(tmp_path / name)
+    number = {"stdout": 1, "stderr": 2}[stream]
+    for index, (way, codes) in enumerate(
+        ((f"{number}>&-", {0}), (f"{number}>/dev/full", {0, 1}), (f"{number}>{tmp_path}/told", {0}))
+    ):
+        line = f"exec {sys.executable} -m translate.cli run {tmp_path} -m {model} -o {tmp_path}/out{index} -d cpu {way}"
+        child = subprocess.run(
+            ["sh", "-c", line], capture_output=True, env=os.environ | {"PYTHONIOENCODING": "cp1252", "COLUMNS": "999"}
+        )
+        assert child.returncode in codes, child.stderr
+        assert b"Traceback" not in child.stderr
+        assert b"Exception ignored" not in child.stderr
+        if (index, stream) == (1, "stdout"):
+            assert child.returncode == 1
+            assert child.stderr.splitlines()[-1] == b"translate: No space left on device."
+    if stream == "stdout":
+        told = (tmp_path / "told").read_bytes()
+        assert b"\\u65e5\\u672c \\u2192.png" in told
+        assert b"b\\udcff.png" in told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no /dev/full there")
+@pytest.mark.parametrize(("way", "code"), [(">/dev/full", 1), (">&-", 0), ("| true", 0)])
+def test_help_that_cannot_be_printed(way: str, code: int) -> None:
+    program = "import sys, translate.cli as c; sys.exit(c.main(['--help']))"
+    line = f'{sys.executable} -c "{program}" {way}'
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    child = subprocess.run(["sh", "-c", line], capture_output=True, env=buffered)
+    assert child.returncode == code
+    assert b"Traceback" not in child.stderr
+    assert b"Exception ignored" not in child.stderr
+
+
+def test_a_name_that_is_too_long_is_told_in_one_line(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(tmp_path / ("x" * 300)), "-m", model, "-o", str(tmp_path / "out")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(": File name too long.")
+
+
+def test_the_command_of_make_demo_runs_twice(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).parents[1]
+    (line,) = re.findall(r"translate (run examples .*)", (root / "Makefile").read_text())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(root / "examples", target_is_directory=True)
+    arguments = [*line.replace("$(MODEL)", model).split(), "-d", "cpu"]
+    assert main(arguments) == 0
+    assert " done, 0 skipped, 0 failed" in capsys.readouterr().out
+    sheet = (tmp_path / "out/overview.png").read_bytes()
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert re.match(r"0 done, [1-9]\d* skipped, 0 failed", out)
+    assert err == ""
+    assert (tmp_path / "out/overview.png").read_bytes() == sheet
+
+
+def test_export_tells_the_measured_parity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify = pytest.importorskip("export.verify")
+    parity = verify.Parity(values=971_424, largest=1.2e-7, unequal=0, levels=0)
+    monkeypatch.setattr("export.command.export_command", lambda *arguments: (Path("mine.onnx"), parity))
+    assert main(["export", str(tmp_path), "-o", "mine.onnx"]) == 0
+    assert capsys.readouterr().out == "mine.onnx: largest difference 1.2e-07; 100.000% of 971,424 8-bit values equal\n"
 
 
 def test_models_list_and_show(tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,6 +240,17 @@ def test_every_recipe_makes_a_configuration(name: str) -> None:
             config(data=Path("d"), out=Path("o"), **values)
             return
     pytest.fail(f"no method takes the recipe {name}")
+
+
+def test_a_second_sigterm_ends_at_once() -> None:
+    from translate.console import stop_on_interrupt
+
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_on_interrupt() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")

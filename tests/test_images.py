@@ -63,8 +63,8 @@ def test_written_pixels_are_read_again(tmp_path: Path, form: str, grey: bool, al
     assert back.color.dtype == dtype
     expanded = grey and back.color.ndim == 3
     np.testing.assert_array_equal(back.color, color[..., None].repeat(3, 2) if expanded else color)
-    # no grey in WebP; no grey with alpha in BMP; 16-bit grey with alpha is written as RGBA
-    assert expanded == (grey and (form == "WEBP" or (alpha and (form == "BMP" or dtype == np.uint16))))
+    # no grey in WebP; no grey with alpha in BMP; no reader knows a TIFF of 16-bit grey with alpha
+    assert expanded == (grey and (form == "WEBP" or (alpha and (form == "BMP" or (form, dtype) == DEEP[1]))))
     if cover is None:
         assert back.alpha is None
     else:
@@ -81,13 +81,19 @@ def test_jpeg_is_written_with_full_colour_and_stays_near(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("lossless", [True, False])
-def test_webp_stays_what_it_was(tmp_path: Path, lossless: bool) -> None:
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("profile", [None, noise(10_001).tobytes().replace(b"VP8", b"...") + b"VP8L"])
+def test_webp_stays_what_it_was(tmp_path: Path, lossless: bool, frames: int, profile: bytes | None) -> None:
     path = tmp_path / "x.webp"
-    Image.fromarray(noise(32, 32, 3)).save(path, lossless=lossless)
+    first, *others = (Image.fromarray(noise(32, 32, 3)) for _ in range(frames))
+    first.save(path, lossless=lossless, icc_profile=profile, save_all=True, append_images=others)
     picture = read_picture(path)
-    assert picture.lossless is lossless
+    assert (picture.lossless, picture.icc_profile) == (lossless, profile)
     write_picture(picture, path)
-    assert (b"VP8L" in path.read_bytes()[:64]) is lossless
+    if lossless:
+        np.testing.assert_array_equal(read_picture(path).color, np.asarray(first))
+    else:
+        assert b"VP8 " in path.read_bytes()
 
 
 def test_16_bit_gradient_keeps_its_levels(tmp_path: Path) -> None:
@@ -163,19 +169,55 @@ def test_profile_exif_and_resolution_survive(tmp_path: Path, form: str, dtype: t
         assert back.dpi == pytest.approx((300, 150), rel=1e-3)
 
 
-def test_png_text_and_gamma_survive(tmp_path: Path) -> None:
+def test_png_text_and_colour_description_survive(tmp_path: Path) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
     info.add_text("Author", "Jörg")
     info.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6">é</x>')
-    info.add(b"gAMA", struct.pack(">I", 45455))
+    meanings = ((b"gAMA", struct.pack(">I", 45455)), (b"cHRM", bytes(range(32))), (b"sRGB", b"\1"))
+    for name, content in (*meanings, (b"cICP", b"\x09\x10\0\1")):
+        info.add(name, content)
     path = tmp_path / "x.png"
     Image.fromarray(noise(5, 8, 3)).save(path, pnginfo=info)
     write_picture(read_picture(path), path)
     back = read_picture(path)
     assert dict(back.texts) == {"Author": "Jörg", "XML:com.adobe.xmp": '<x tiff:Orientation="1">é</x>'}
-    assert back.gamma == pytest.approx(0.45455)
+    assert back.color_space == (*meanings, (b"cICP", b"\x09\x10\0\1"))
+    assert path.read_bytes().index(b"cHRM") < path.read_bytes().index(b"IDAT")
+
+
+@pytest.mark.parametrize("key", ["Raw profile type exif", "Raw profile type APP1"])
+def test_exif_in_a_text_is_not_applied_twice(tmp_path: Path, key: str) -> None:
+    """ImageMagick writes EXIF as hexadecimal text, orientation included."""
+    from PIL.PngImagePlugin import PngInfo
+
+    exif = Image.Exif()
+    exif[274], exif[315] = 6, "me"
+    block = exif.tobytes()
+    info, color, path = PngInfo(), noise(5, 8, 3), tmp_path / "x.png"
+    info.add_text(key, f"\n{key.split()[-1]}\n{len(block):8}\n{block.hex()}\n")
+    Image.fromarray(color).save(path, pnginfo=info)
+    picture = read_picture(path)
+    assert picture.texts == ()
+    if key.endswith("exif"):
+        np.testing.assert_array_equal(picture.color, color.swapaxes(0, 1)[:, ::-1])
+        assert (picture.exif is None, picture.notices) == (False, ())
+    else:
+        assert "was not kept" in picture.notices[0]
+    write_picture(picture, path)
+    np.testing.assert_array_equal(read_picture(path).color, picture.color)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "GIF"])
+def test_comments_survive(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "x"
+    Image.fromarray(noise(8, 8)).save(path, format=form, comment=b"by \xffme")
+    write_picture(read_picture(path), path)
+    with Image.open(path) as image:
+        assert image.info["comment"] == b"by \xffme"
+    write_picture(read_picture(path).replace(format="PNG"), path)
+    assert dict(read_picture(path).texts) == {"Comment": "by \ufffdme"}
 
 
 def test_tga_keeps_its_row_order_and_compression(tmp_path: Path) -> None:
@@ -296,6 +338,7 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
         ("empty.png", b"", "empty"),
         ("text.png", b"hello, I am no picture at all, " * 9, "no PNG|known"),
         ("float.tif", None, "cannot be kept faithfully"),
+        ("odd.tif", b"II*\0" + bytes(200), "this kind of TIFF is not known"),
     ):
         path = tmp_path / name
         if content is None:
@@ -324,10 +367,48 @@ def test_too_many_pixels_are_refused_by_the_header(tmp_path: Path) -> None:
     assert read_picture(path, max_pixels=4096).size == (64, 64)
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "BMP", "GIF", "TGA"])
+def test_only_our_limit_counts(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from translate import decode
+
+    assert Image.MAX_IMAGE_PIXELS is None
+    path = tmp_path / "x"
+    path.write_bytes(encoded(form))
+    monkeypatch.setattr(decode, "_frames", lambda image: pytest.fail("went on"))
+    with pytest.raises(TooLarge, match="--max-pixels"):
+        read_picture(path, max_pixels=4095)
+
+
+def test_a_gif_frame_beyond_its_screen_counts(tmp_path: Path) -> None:
+    path = tmp_path / "x.gif"
+    frames = [Image.fromarray(noise(64, 64)) for _ in range(2)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    content = bytearray(path.read_bytes())
+    content[6:10] = struct.pack("<HH", 8, 8)
+    path.write_bytes(content)
+    with pytest.raises(TooLarge, match="64 x 64"):
+        read_picture(path, max_pixels=4095)
+
+
+def test_opencv_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.tif"
+    write_picture(Picture(color=noise(8, 8, 3, dtype=np.uint16), format="TIFF"), path)
+    content = bytearray(path.read_bytes())
+    (start,) = struct.unpack("<I", content[4:8])
+    content[start + 2 : start + 4] = struct.pack("<H", 60_000)  # a tag that nobody knows, out of order
+    path.write_bytes(content)
+    with contextlib.suppress(BadPicture):
+        read_picture(path)
+    cv2.imread(str(tmp_path / "missing.png"))
+    assert capfd.readouterr().err == ""
+
+
 def test_what_a_format_cannot_hold_is_refused_before_it_is_computed(tmp_path: Path) -> None:
     translator = Enlarge(4)
     with pytest.raises(BadPicture, match="16,383"):
         translate_picture(Picture(color=noise(1, 5000), format="WEBP"), translator)
+    with pytest.raises(BadPicture, match="65,500"):
+        translate_picture(Picture(color=noise(1, 16_376), format="JPEG"), translator)
     assert not translator.seen
     with pytest.raises(BadPicture, match="alpha"):
         write_picture(Picture(color=noise(4, 4), alpha=noise(4, 4), format="JPEG"), tmp_path / "x.jpg")
@@ -404,6 +485,17 @@ def test_one_bit_alpha_stays_one_bit_and_constant_alpha_is_not_computed(task: An
     assert not translator.seen
 
 
+@pytest.mark.parametrize("task", ["super-resolution", "translation"])
+@pytest.mark.parametrize(
+    "alpha", [np.tile([0, 0, 255, 255], (8, 2)), np.arange(0, 250, 10)[None], np.arange(9)[:, None]]
+)
+def test_alpha_with_rows_or_columns_alike_is_not_constant(task: Any, alpha: Any) -> None:
+    alpha = alpha.astype(np.uint8)
+    large = enlarge_alpha(alpha, Enlarge(2, task))
+    np.testing.assert_allclose(large[::2, ::2].astype(int), alpha, atol=10)
+    assert len(np.unique(large)) >= len(np.unique(alpha))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_soft_alpha_stays_empty_and_full_where_it_was(dtype: Any) -> None:
     picture = ball(dtype=dtype)
@@ -424,6 +516,27 @@ def test_alpha_of_a_translation_is_untouched() -> None:
     picture = ball()
     result = translate_picture(picture, Enlarge(1, "translation"))
     np.testing.assert_array_equal(result.alpha, picture.alpha)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_translation_paints_grey_pictures_in_colour(tmp_path: Path, dtype: Any, alpha: bool) -> None:
+    class Tint(Enlarge):
+        def __call__(self, picture: Any, /) -> Any:
+            return picture // np.array([1, 2, 4], picture.dtype) if picture.ndim == 3 else picture
+
+    color, profile = noise(6, 5, dtype=dtype), b"." * 16 + b"GRAY" + b"." * 99
+    cover = noise(6, 5, dtype=dtype) | 1 if alpha else None
+    path = tmp_path / "x.png"
+    write_picture(Picture(color=color, alpha=cover, icc_profile=profile), path)
+    source = read_picture(path)
+    assert (source.color.ndim, source.icc_profile) == (2, profile)
+    result = translate_picture(source, Tint(1, "translation"))
+    np.testing.assert_array_equal(result.color, np.dstack([color, color // 2, color // 4]))
+    assert result.icc_profile is None
+    assert "colour profile" in result.notices[0]
+    kept = translate_picture(source, Tint(1))
+    assert (kept.color.ndim, kept.icc_profile, kept.notices) == (2, profile, ())
 
 
 def test_colour_under_data_alpha_is_kept() -> None:

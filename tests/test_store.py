@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from onnx_models import make_model
 
-from models.errors import BadModelFile, UnknownModel
+from models.errors import UnknownModel, UsageError
 from translate import store
 from translate.store import find_model, list_models, shipped_folder
 
@@ -41,13 +41,13 @@ def test_unknown_names_answer_with_the_known(shipped: Path):
 
 @pytest.mark.parametrize("given", ["gone.onnx", "folder/gone", Path("gone")])
 def test_paths_without_a_file(shipped: Path, given: str | Path):
-    with pytest.raises(BadModelFile, match=r"no model file at .*gone"):
+    with pytest.raises(UsageError, match=r"no model file at .*gone"):
         find_model(given)
 
 
 def test_a_name_cannot_leave_the_folders(shipped: Path, tmp_path: Path):
     make_model(tmp_path / "secret" / "model.onnx")
-    with pytest.raises(BadModelFile):
+    with pytest.raises(UsageError, match="no model file"):
         find_model("../secret")
 
 

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 import zipfile
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted(path.name for path in (ROOT / "models" / "pretrained").iterdir() if path.is_dir())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = ("models", "export", "translate")
+TRAINING = {"albumentations", "torch", "torchvision"}
+"""Modules that only the extra 'train' brings."""
+BY_OTHERS = {"onnxscript", "tensorboard"}
+"""Declared, but imported by torch.onnx and torch.utils.tensorboard only."""
+BLOCK = """
+import sys
+
+class Absent:
+    names = {names!r}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +53,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """`translate` of an environment with the wheel and nothing else of ours.
+    """`translate` of an environment with the wheel and what it asks for, and nothing else of ours.
 
     The libraries are those of this environment, seen through a .pth file: the test needs no network. The clone itself
-    is not on that path (its editable install is a .pth file too, and those are not followed from here).
+    is not on that path (its editable install is a .pth file too, and those are not followed from here). What pip would
+    not install, because nothing in the base asks for it, cannot be imported.
     """
     place = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
@@ -44,8 +69,106 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     )
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(theirs)  # a pure wheel is installed by unpacking it
-    (theirs / "libraries.pth").write_text(f"{ours}\n")
+    allowed = installed_with(PROJECT["dependencies"])
+    absent = {module for module, owners in packages_distributions().items() if not allowed & set(map(plain, owners))}
+    assert absent >= TRAINING | {"pytest"}
+    (theirs / "absent.py").write_text(BLOCK.format(names=absent))
+    (theirs / "libraries.pth").write_text(f"{ours}\nimport absent\n")
     return [str(python), "-m", "translate.cli"]
+
+
+def plain(distribution: str) -> str:
+    """One spelling of a name; the two ONNX Runtimes are one."""
+    name = re.sub(r"[-_.]+", "-", distribution).lower()
+    return "onnxruntime" if name == "onnxruntime-gpu" else name
+
+
+def installed_with(requirements: Iterable[str]) -> set[str]:
+    """Distributions that these bring, as far as they are installed here."""
+    found: set[str] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
+    waiting = [Requirement(text) for text in requirements]
+    while waiting:
+        wanted = waiting.pop()
+        key = (wanted.name, frozenset(wanted.extras))
+        if key in seen or not (wanted.marker is None or wanted.marker.evaluate()):
+            continue
+        seen.add(key)
+        try:
+            theirs = [Requirement(text) for text in requires(wanted.name) or []]
+        except PackageNotFoundError:
+            continue
+        found.add(plain(wanted.name))
+        for extra in (*wanted.extras, ""):
+            for needed in theirs:
+                if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                    needed.marker = None
+                    waiting.append(needed)
+    return found
+
+
+def declared(requirements: Iterable[str]) -> set[str]:
+    return {plain(Requirement(text).name) for text in requirements}
+
+
+def imports(nodes: Iterable[ast.AST]) -> set[str]:
+    """Dotted names that these statements import."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
+    """Base: whatever modules import, anywhere, that can themselves be imported without the extra 'train'."""
+    at_once, ever = {}, {}
+    for file in (path for package in OURS for path in (ROOT / package).rglob("*.py")):
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        tree = ast.parse(file.read_text())
+        at_once[name], ever[name] = imports(tree.body), imports(ast.walk(tree))
+
+    def reached(name: str, seen: set[str]) -> set[str]:
+        if name in at_once and name not in seen:
+            seen.add(name)
+            for further in at_once[name]:
+                reached(further, seen)
+        return seen
+
+    def libraries(modules: Iterable[str]) -> set[str]:
+        tops = {found.partition(".")[0] for module in modules for found in ever[module]}
+        owners = packages_distributions()
+        return {plain(owners[top][0]) for top in tops - sys.stdlib_module_names - {*OURS}}
+
+    def needs_training(name: str) -> bool:
+        return any(found.partition(".")[0] in TRAINING for module in reached(name, set()) for found in at_once[module])
+
+    base = declared(PROJECT["dependencies"])
+    train = declared(PROJECT["optional-dependencies"]["train"])
+    assert {"translate.cli", "translate.batch", "translate.web.page"} <= {n for n in ever if not needs_training(n)}
+    assert libraries(n for n in ever if not needs_training(n)) - train == base
+    assert libraries(ever) == (base | train) - BY_OTHERS
+
+
+def test_the_wheel_carries_the_terms_that_it_names(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        texts = {
+            name.partition("/licenses/")[2]: archive.read(name).decode()
+            for name in archive.namelist()
+            if "/licenses/" in name
+        }
+    assert "Apache License" in texts["LICENSE"]
+    assert "GNU GENERAL PUBLIC LICENSE" in texts["LICENSES/GPL-3.0-or-later.txt"]
+    for term in re.split(" AND ", PROJECT["license"]):
+        assert term == "Apache-2.0" or f"LICENSES/{term}.txt" in texts
+
+
+def test_the_environment_has_nothing_of_the_extras(command: list[str], tmp_path: Path) -> None:
+    done = subprocess.run([*command, "models", "zoo"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "pip install 'translate-images[train]'" in done.stderr
 
 
 def test_the_wheel_holds_models_and_no_rubbish(wheel: Path) -> None:

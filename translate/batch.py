@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from translate.report import Outcome, Report
 READERS = 2
 WRITERS = 2
 AHEAD = 4
-"""Pictures read before their turn, and as many written after it: what bounds the memory."""
+"""Pictures read before their turn, and as many written after it: what bounds the memory ..."""
+AHEAD_PIXELS = 64_000_000
+"""... together with this: no more is read, or translated, while pictures with so many pixels wait."""
 
 
 @dataclass
@@ -89,9 +91,10 @@ def run(
     stop = stop or threading.Event()
     jobs = plan(config)
     outcomes: dict[Path, Outcome] = {}
+    """By result, for one input may have several."""
 
     def tell(outcome: Outcome) -> None:
-        outcomes[outcome.input] = outcome
+        outcomes[outcome.output] = outcome
         on_progress(outcome)
 
     due = deque[Job]()
@@ -117,14 +120,19 @@ def run(
         on_open(translator, len(due))
         _convert(due, translator, config, tell, stop)
     report = Report(
-        outcomes=tuple(outcomes[job.source] for job in jobs if job.source in outcomes),
+        outcomes=tuple(outcomes[job.target] for job in jobs if job.target in outcomes),
         model=config.model,
         device=device,
         seconds=time.perf_counter() - start,
         interrupted=stop.is_set() and len(outcomes) < len(jobs),
     )
     if config.overview and (report.count("done") or not config.overview.exists()):
-        write_overview(report, config.overview, config.max_pixels)
+        try:
+            write_overview(report, config.overview, config.max_pixels)
+        except TranslateError as error:
+            return replace(report, problem=str(error))
+        except Exception as error:  # noqa: BLE001  the report of a night's run is worth more than its picture
+            return replace(report, problem=f"no overview {config.overview}: {type(error).__name__}: {error}")
     return report
 
 
@@ -158,21 +166,27 @@ def _convert(
         return work.advance(lambda: write_picture(picture, work.job.target))
 
     model = translator.manifest.name
-    reading, writing = deque[Future[_Work]](), deque[Future[_Work]]()
+    reading, writing = deque[tuple[_Work, Future[_Work]]](), deque[tuple[_Work, Future[_Work]]]()
     with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers:
         while (due or reading) and not stop.is_set():
-            while due and len(reading) < AHEAD:
-                reading.append(readers.submit(read, _Work(due.popleft())))
-            work = reading.popleft().result()
+            while due and (not reading or (len(reading) < AHEAD and _pixels(reading) <= AHEAD_PIXELS)):
+                work = _Work(due.popleft())
+                reading.append((work, readers.submit(read, work)))
+            work = reading.popleft()[1].result()
             if work.picture:
                 work.advance(partial(translate_picture, work.picture, translator))
             if work.picture and not work.reason:
-                writing.append(writers.submit(write, work, work.picture))
+                writing.append((work, writers.submit(write, work, work.picture)))
             else:
                 tell(work.outcome(model))
-            while writing and (len(writing) >= AHEAD or writing[0].done()):
-                tell(writing.popleft().result().outcome(model))
-        for future in reading:
+            while writing and (len(writing) >= AHEAD or _pixels(writing) > AHEAD_PIXELS or writing[0][1].done()):
+                tell(writing.popleft()[1].result().outcome(model))
+        for _, future in reading:
             future.cancel()
-        for future in writing:
+        for _, future in writing:
             tell(future.result().outcome(model))
+
+
+def _pixels(waiting: Iterable[tuple[_Work, Future[_Work]]]) -> int:
+    """Pixels of the pictures in memory; what is still being read does not count yet."""
+    return sum(picture.size[0] * picture.size[1] for work, _ in waiting if (picture := work.picture))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -28,7 +32,23 @@ Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is what it returns."""
-    command, *rest = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be in no encoding
+    try:
+        code = _call(*([*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]))
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        code = 1  # whoever read our output has left: nobody is there to be told
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        code = _complain(f"{place}{error.strerror or error}.", 1)
+    _let_go()
+    return code
+
+
+def _call(command: str, *rest: str) -> int:
     try:
         if command in ("-h", "--help", "help"):
             print(HELP, end="")
@@ -40,21 +60,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if command not in COMMANDS:
             raise UsageError(f"no command {command!r}; known: {', '.join(COMMANDS)}. See translate --help.")
-        return COMMANDS[command](rest)
+        return COMMANDS[command]([*rest])
     except TranslateError as error:
         return _complain(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _complain("interrupted.", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has left: nobody is there to be told
-        return 1
     except SystemExit as stop:  # tyro has told what is wrong with the options, or printed the help
         return stop.code if isinstance(stop.code, int) else 2
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"translate: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"translate: {message}", file=sys.stderr)
     return code
+
+
+def _let_go() -> None:
+    """Throw away output that cannot be written; else Python tries again when it ends, and fails aloud."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _parse(config: type[Config], arguments: list[str], command: str, default: Config | None = None) -> Config:
@@ -68,6 +97,9 @@ def _parse(config: type[Config], arguments: list[str], command: str, default: Co
 def _run(arguments: list[str]) -> int:
     from translate.config import RunConfig
 
+    for argument in arguments:
+        if re.fullmatch(r"(--?[a-z-]+=)?", argument):
+            raise UsageError(f"{argument or 'an argument'} is empty: is a variable not set? Name the folder or file.")
     config = _parse(RunConfig, arguments, "run")
     from translate.batch import run
     from translate.console import print_report, progress, stop_on_interrupt
@@ -135,7 +167,8 @@ def _export(arguments: list[str]) -> int:
     config = _parse(ExportConfig, arguments, "export")
     from export.command import export_command
 
-    print(export_command(config.checkpoint, config.out, config.generator))
+    path, parity = export_command(config.checkpoint, config.out, config.generator)
+    print(f"{path}: {parity}")
     return 0
 
 

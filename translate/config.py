@@ -75,6 +75,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         _check(
             (len(self.inputs) > 0, "no input: name at least one picture or folder"),
+            (self.model != "", "no model: name one with -m"),
             (self.tile >= MIN_TILE, f"--tile {self.tile} is too small; use {MIN_TILE} or more pixels"),
             (self.max_pixels >= 1, f"--max-pixels {self.max_pixels} refuses everything"),
             (

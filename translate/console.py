@@ -37,6 +37,7 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
     def handler(number: int, frame: FrameType | None) -> None:
         stop.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         print("finishing the files in hand; press Ctrl-C again to stop at once", file=sys.stderr)
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -85,6 +86,8 @@ def print_report(report: Report, *, as_json: bool) -> None:
         for line in (outcome.reason,) if outcome.status == "failed" else outcome.notices:
             place = "" if outcome.status == "failed" else f"{outcome.input}: "
             print(f"translate: {place}{line}", file=sys.stderr)
+    if report.problem:
+        print(f"translate: {report.problem}", file=sys.stderr)
     if as_json:
         print(report.to_json())
         return
@@ -148,7 +151,7 @@ def _table(*columns: str) -> Table:
 
 
 def _show(table: Table) -> None:
-    Console(width=None if sys.stdout.isatty() else WIDTH, markup=False, highlight=False).print(table)
+    Console(width=None if sys.stdout and sys.stdout.isatty() else WIDTH, markup=False, highlight=False).print(table)
 
 
 def _size(size: tuple[int, int] | None) -> str:

@@ -38,16 +38,28 @@ def translate_picture(picture: Picture, translator: Translates) -> Picture:
         check_fits(picture.format, picture.size[0] * scale, picture.size[1] * scale)
     except BadPicture as error:
         raise BadPicture(f"the result cannot be written: {error}") from None
+    if translator.manifest.task == "translation" and translator.manifest.channels == 3 and picture.color.ndim == 2:
+        picture = as_rgb(picture)  # another domain has its own colours
     if picture.alpha is None:
         return picture.replace(color=translator(picture.color))
     alpha = enlarge_alpha(picture.alpha, translator)
     hidden = picture.alpha == 0
     color = translator(bleed(picture.color, hidden))
-    if hidden.any() and not _is_flat(picture.color[hidden]):
+    unseen = picture.color[hidden]
+    if len(unseen) and (unseen != unseen[0]).any():
         # Alpha that is no cover but data (gloss, height): the colour under its zeros is part of the picture.
         color = color.copy()
         color[alpha == 0] = translator(picture.color)[alpha == 0]
     return picture.replace(color=color, alpha=alpha)
+
+
+def as_rgb(picture: Picture) -> Picture:
+    """A grey picture in three channels, without a profile that only fits one."""
+    picture = picture.replace(color=np.dstack([picture.color] * 3))
+    if picture.icc_profile is None or picture.icc_profile[16:20] != b"GRAY":
+        return picture
+    notices = (*picture.notices, "its colour profile, which is for grey pictures, was not kept")
+    return picture.replace(icc_profile=None, notices=notices)
 
 
 def bleed(color: Array, hidden: Array) -> Array:
@@ -79,7 +91,7 @@ def enlarge_alpha(alpha: Array, translator: Translates) -> Array:
     if scale == 1:
         return alpha
     shape = (alpha.shape[1] * scale, alpha.shape[0] * scale)
-    if _is_flat(alpha):
+    if (alpha == alpha.flat[0]).all():
         return np.full(shape[::-1], alpha.flat[0], alpha.dtype)
     if translator.manifest.task == "super-resolution":
         large = translator(alpha)
@@ -93,7 +105,3 @@ def enlarge_alpha(alpha: Array, translator: Translates) -> Array:
         cv2.resize(bound(alpha, around), shape, interpolation=cv2.INTER_NEAREST) for bound in (cv2.erode, cv2.dilate)
     )
     return np.clip(large, low, high)
-
-
-def _is_flat(values: Array) -> bool:
-    return bool((values == values[0]).all()) if values.size else True

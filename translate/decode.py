@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
+import struct
+from collections.abc import Iterator
 from typing import IO, Any
 
 import cv2
@@ -11,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from models.errors import BadPicture, TooLarge
-from translate.limits import MAX_PIXELS
 from translate.picture import FORMATS, Array, Picture
 
 ORIENTATION = 274
@@ -19,8 +21,14 @@ ORIENTATION = 274
 DESCRIPTIVE_TAGS = frozenset({270, 271, 272, 305, 306, 315, 33432, 34665, 34853})
 STEPS = {"L;2": 85, "L;4": 17}
 """What one grey level of a file with fewer than 8 bits is worth in 8 bits; Pillow itself does 1 bit."""
+COLOR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8}
+"""PNG's chunks on what its values mean, and how long each is."""
+RAW_EXIF = ("Raw profile type exif", "Raw profile type APP1")
+"""Texts in which ImageMagick puts EXIF, with an orientation that would be applied again."""
 # Pillow's own limit is a constant; ours is an option, checked as soon as the header is read.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+Image.MAX_IMAGE_PIXELS = None
+# What is wrong with a file is told by the report, not by OpenCV on standard error.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(file: IO[bytes], max_pixels: int) -> Picture:
@@ -40,22 +48,26 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         )
     notices = _frames(image)
     deep = _is_16_bit(image)
-    step = STEPS.get(_raw_mode(image), 1)
+    raw = _raw_mode(image)
     lossless = _is_lossless(image, file)
     image.load()  # also for 16 bits: OpenCV returns the readable part of a truncated file without a word
     exif, orientation, trouble = _exif(image)
     notices += trouble
 
     if deep:
-        color, alpha = _pixels_16_bit(image, file)
+        color, alpha = _pixels_16_bit(image, file, grey=raw.startswith(("L", "I")))
     else:
-        color, alpha, more = _pixels_8_bit(image, step)
+        color, alpha, more = _pixels_8_bit(image, STEPS.get(raw, 1))
         notices += more
     if image.format != "TIFF":  # there both decoders have turned the picture already
         color, alpha = _upright(color, orientation), None if alpha is None else _upright(alpha, orientation)
     if image.format != "PNG" and "xmp" in image.info:
         notices += ("its XMP block was not kept",)
     profile = image.info.get("icc_profile") if image.mode != "CMYK" else None
+    written = getattr(image, "text", {})
+    if RAW_EXIF[1] in written and exif is None:
+        notices += (f"its text {RAW_EXIF[1]!r} was not kept",)
+    comment = image.info.get("comment")
     return Picture(
         color=np.ascontiguousarray(color),
         alpha=None if alpha is None else np.ascontiguousarray(alpha),
@@ -64,8 +76,9 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         icc_profile=profile or None,
         exif=exif,
         dpi=_dpi(image.info.get("dpi")),
-        gamma=image.info.get("gamma"),
-        texts=tuple((key, _upright_xmp(str(text))) for key, text in getattr(image, "text", {}).items()),
+        color_space=_color_space(file) if image.format == "PNG" else (),
+        comment=comment if isinstance(comment, bytes) and comment else None,
+        texts=tuple((key, _upright_xmp(str(text))) for key, text in written.items() if key not in RAW_EXIF),
         layout=tuple((key, image.info[key]) for key in ("orientation", "compression") if key in image.info)
         if image.format == "TGA"
         else (),
@@ -89,11 +102,37 @@ def _frames(image: Image.Image) -> tuple[str, ...]:
 def _is_lossless(image: Image.Image, file: IO[bytes]) -> bool:
     if image.format != "WEBP":
         return image.format not in ("JPEG", "MPO")
+    with _read_from(file, 12):
+        while len(head := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", head)
+            if name in (b"VP8L", b"VP8 "):
+                return bool(name == b"VP8L")
+            # a frame of an animation is a chunk of chunks, behind 16 bytes of its own
+            file.seek(16 if name == b"ANMF" else length + length % 2, 1)
+    return False
+
+
+def _color_space(file: IO[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    found: dict[bytes, bytes] = {}
+    with _read_from(file, 8):
+        while len(head := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            if name == b"IDAT":
+                break
+            if COLOR_CHUNKS.get(name) == length:
+                found.setdefault(name, file.read(length))
+                length = 0
+            file.seek(length + 4, 1)
+    return tuple(found.items())
+
+
+@contextlib.contextmanager
+def _read_from(file: IO[bytes], start: int) -> Iterator[None]:
+    """Read elsewhere in a file that a decoder has open."""
     place = file.tell()
-    file.seek(0)
-    head = file.read(4096)
+    file.seek(start)
+    yield
     file.seek(place)
-    return b"VP8L" in head
 
 
 def _is_16_bit(image: Image.Image) -> bool:
@@ -114,7 +153,7 @@ def _is_16_bit(image: Image.Image) -> bool:
     return True
 
 
-def _pixels_16_bit(image: Image.Image, file: IO[bytes]) -> tuple[Array, Array | None]:
+def _pixels_16_bit(image: Image.Image, file: IO[bytes], *, grey: bool) -> tuple[Array, Array | None]:
     """Through OpenCV: Pillow cuts 16-bit RGB to 8 bits in silence."""
     file.seek(0)
     pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -122,7 +161,6 @@ def _pixels_16_bit(image: Image.Image, file: IO[bytes]) -> tuple[Array, Array | 
         raise BadPicture("its 16-bit pixels cannot be decoded.")
     if pixels.ndim == 2:
         return pixels, _keyed(pixels, image, 1)
-    grey = image.mode in ("L", "LA") or image.mode.startswith("I")
     color = pixels[..., 0] if grey else pixels[..., 2::-1]
     has_alpha = pixels.shape[2] == 4
     if has_alpha and "transparency" not in image.info:

@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from models.errors import BadPicture
 from translate.picture import Array, Picture
 
-SIDE_LIMITS = {"JPEG": 65_535, "WEBP": 16_383, "GIF": 65_535, "TGA": 65_535}
+SIDE_LIMITS = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "TGA": 65_535}
 """Longest side that a format can say, in pixels."""
 EXIF_HEADER = b"Exif\x00\x00"
 EXIF_IFD, EXIF_WIDTH, EXIF_HEIGHT = 34665, 40962, 40963
@@ -52,11 +52,11 @@ def _png(picture: Picture) -> bytes:
     color, alpha = picture.color, picture.alpha
     if alpha is not None and color.ndim == 2 and color.dtype == np.uint8:
         data = _pillow(picture, compress_level=3)  # OpenCV has no grey with alpha
+    elif alpha is not None and color.ndim == 2:
+        data = _png_grey_alpha_16(_stack(picture, grey_alpha=True))  # nor has Pillow with 16 bits
     else:
         data = _opencv(picture, ".png")
-    chunks = []
-    if picture.gamma and not picture.icc_profile:
-        chunks.append(_chunk(b"gAMA", struct.pack(">I", round(picture.gamma * 100_000))))
+    chunks = [_chunk(name, content) for name, content in picture.color_space]
     if picture.icc_profile:
         chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(picture.icc_profile)))
     if picture.dpi:
@@ -66,8 +66,21 @@ def _png(picture: Picture) -> bytes:
         chunks.append(_chunk(b"eXIf", exif.removeprefix(EXIF_HEADER)))
     for keyword, text in picture.texts:
         chunks.append(_chunk(b"iTXt", keyword.encode("latin-1") + bytes(5) + text.encode()))
+    if picture.comment:
+        chunks.append(_chunk(b"iTXt", b"Comment" + bytes(5) + picture.comment.decode("utf-8", "replace").encode()))
     head = 8 + 25  # signature and IHDR
     return data[:head] + b"".join(chunks) + data[head:]
+
+
+def _png_grey_alpha_16(pixels: Array) -> bytes:
+    """[H, W, 2] uint16 as a PNG of colour type 4, each row as differences from the pixel before (filter 1)."""
+    height, width, _ = pixels.shape
+    rows = pixels.astype(">u2").view(np.uint8).reshape(height, 4 * width)
+    steps = np.ones((height, 1 + 4 * width), np.uint8)
+    steps[:, 1:5], steps[:, 5:] = rows[:, :4], rows[:, 4:] - rows[:, :-4]
+    header = struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 0)
+    parts = (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(steps.tobytes(), 6)), _chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
@@ -108,6 +121,7 @@ def _jpeg(picture: Picture) -> bytes:
         subsampling=0,
         icc_profile=picture.icc_profile,
         exif=_exif(picture),
+        comment=picture.comment,
         dpi=picture.dpi and tuple(max(1, round(v)) for v in picture.dpi),
     )
 
@@ -157,7 +171,7 @@ def _bmp(picture: Picture) -> bytes:
 
 
 def _gif(picture: Picture) -> bytes:
-    return _pillow(picture)
+    return _pillow(picture, comment=picture.comment)
 
 
 def _parse(block: bytes) -> Image.Exif:

@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 import cv2
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from models.errors import BadPicture, TooLarge
 from translate.decode import decode
@@ -20,6 +20,8 @@ __all__ = ["MAX_PIXELS", "PARTIAL", "Picture", "read_picture", "write_bytes", "w
 
 PARTIAL = ".translate-"
 """How a file is called while it is written; what a crash leaves behind is hidden and may be deleted."""
+
+TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 DAMAGE = (
     *(ValueError, ArithmeticError, SyntaxError, SystemError, TypeError, LookupError, EOFError),
@@ -37,16 +39,18 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     """
     try:
         with path.open("rb") as file:
-            if not file.read(1):
+            head = file.read(4)
+            if not head:
                 raise BadPicture("the file is empty.")
             file.seek(0)
             return decode(file, max_pixels)
     except (BadPicture, TooLarge) as error:
         raise type(error)(f"cannot read {path}: {error}") from None
     except UnidentifiedImageError:
-        raise BadPicture(f"cannot read {path}: not a picture, or its beginning is damaged (known: {KNOWN}).") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooLarge(f"cannot read {path}: {error}") from None
+        reason = f"not a picture, or its beginning is damaged (known: {KNOWN})."
+        if head in TIFF_HEADS:
+            reason = "this kind of TIFF is not known, or it is damaged; save it with 8 or 16 bits, grey or RGB."
+        raise BadPicture(f"cannot read {path}: {reason}") from None
     except OSError as error:
         raise BadPicture(f"cannot read {path}: {error.strerror or error}.") from None
     except DAMAGE as error:

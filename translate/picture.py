@@ -45,8 +45,10 @@ class Picture:
     exif: bytes | None = None
     """EXIF block, without the orientation (it has been applied) and the thumbnail."""
     dpi: tuple[float, float] | None = None
-    gamma: float | None = None
-    """PNG's gAMA value."""
+    color_space: tuple[tuple[bytes, bytes], ...] = ()
+    """PNG's chunks on what its values mean (gAMA, sRGB and others), as they are: name and content."""
+    comment: bytes | None = None
+    """Comment of a JPEG or GIF."""
     texts: tuple[tuple[str, str], ...] = ()
     """PNG's text chunks, XMP among them: keyword and text."""
     layout: tuple[tuple[str, Any], ...] = ()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
+import sys
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import UsageError
 from translate.config import RunConfig
+from translate.overview import is_overview
 from translate.picture import EXTENSIONS
 
 
@@ -25,11 +30,13 @@ class Job:
 def plan(config: RunConfig) -> list[Job]:
     """List the jobs: a folder's content is mirrored into `out`, a single file goes there as it is called.
 
-    Hidden files, other kinds of files and symbolic links inside folders are left out, and so is `out` itself.
+    Hidden files, other kinds of files, symbolic links and overviews inside folders are left out, and so is
+    `out` itself.
 
     Raises:
-        UsageError: an input that does not exist; nothing to do; two inputs for one result; a result in place
-            of an input; a result that is already there, if that is to be an error; `out` is a file.
+        UsageError: an input that does not exist; nothing to do; two inputs for one result; a result or the
+            overview in place of something else; a result that is already there, if that is to be an error;
+            `out` is a file.
     """
     out = config.out
     there = next(place for place in (out, *out.absolute().parents) if place.exists())
@@ -45,6 +52,11 @@ def plan(config: RunConfig) -> list[Job]:
         places = ", ".join(map(str, config.inputs))
         raise UsageError(f"no pictures in {places}; looked for {', '.join(EXTENSIONS)} files.")
     sources = {_identity(job.source) for job in jobs.values()}
+    if config.overview:
+        if _identity(config.overview) in sources | jobs.keys():
+            raise UsageError(f"the overview {config.overview} is also an input or a result; give it another name.")
+        if config.overview.exists() and not is_overview(config.overview):
+            raise UsageError(f"{config.overview} is there already and is no overview; name another --overview.")
     for job in jobs.values():
         if _identity(job.target) in sources:
             raise UsageError(f"the result would replace its input {job.target}; name another folder with -o.")
@@ -59,18 +71,18 @@ def _jobs(place: Path, config: RunConfig) -> Iterator[Job]:
     if not place.is_dir():
         yield Job(place, config.out / place.name)
         return
-    barred = {_identity(path) for path in (config.out, config.overview) if path is not None}
-    if _identity(config.out) == _identity(place):
-        barred.clear()  # told by the check for replaced inputs
+    out = _identity(config.out)
+    if out == _identity(place):
+        out = ""  # told by the check for replaced inputs
     refused: list[OSError] = []
     for folder, names, files in os.walk(place, onerror=refused.append):
         here = Path(folder)
-        names[:] = sorted(n for n in names if not n.startswith(".") and _identity(here / n) not in barred)
+        names[:] = sorted(n for n in names if not n.startswith(".") and _identity(here / n) != out)
         for name in sorted(files):
             path = here / name
             if name.startswith(".") or path.suffix.lower() not in EXTENSIONS or path.is_symlink():
                 continue
-            if _identity(path) not in barred:
+            if path.suffix.lower() != ".png" or not is_overview(path):
                 yield Job(path, config.out / path.relative_to(place))
     for error in refused:
         path = Path(str(error.filename))
@@ -78,5 +90,11 @@ def _jobs(place: Path, config: RunConfig) -> Iterator[Job]:
 
 
 def _identity(path: Path) -> str:
-    """The same text for the same file, as far as the names tell."""
-    return os.path.normcase(path.resolve())
+    """The same text for the same file: by what is there, else by the name."""
+    with contextlib.suppress(OSError):
+        there = path.stat()
+        # Hard links are files of their own here: replacing one leaves the others alone.
+        if there.st_ino and (stat.S_ISDIR(there.st_mode) or there.st_nlink == 1):
+            return f"{there.st_dev}:{there.st_ino}"
+    name = os.path.normcase(path.resolve())
+    return unicodedata.normalize("NFC", name).casefold() if sys.platform == "darwin" else name

@@ -42,6 +42,8 @@ class Report:
     """Wall-clock time of the run."""
     interrupted: bool = False
     """Stopped before the end; inputs that were not reached have no outcome."""
+    problem: str = ""
+    """What went wrong with none of the inputs: the overview could not be written."""
 
     def count(self, status: Status) -> int:
         """How many inputs ended like this."""
@@ -49,11 +51,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 some failed, 130 interrupted."""
-        return 130 if self.interrupted else int(self.count("failed") > 0)
+        """0 all done, 1 something failed, 130 interrupted."""
+        return 130 if self.interrupted else int(self.count("failed") > 0 or self.problem != "")
 
     def to_json(self) -> str:
-        """As indented JSON; paths as text."""
+        """As indented JSON in ASCII, whatever bytes the names hold; paths as text."""
         content = asdict(self) | {status: self.count(status) for status in ("done", "skipped", "failed")}
         content["files"] = content.pop("outcomes")
-        return json.dumps(content, indent=1, ensure_ascii=False, default=str)
+        return json.dumps(content, indent=1, default=str)

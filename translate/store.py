@@ -10,7 +10,7 @@ from typing import Literal
 
 import platformdirs
 
-from models.errors import BadModelFile, TranslateError, UnknownModel
+from models.errors import TranslateError, UnknownModel, UsageError
 from models.manifest import Manifest
 from translate.inference.model_file import read_manifest
 
@@ -49,7 +49,7 @@ def find_model(name_or_path: str | Path) -> Path:
 
     Raises:
         UnknownModel: no such name; names the near ones.
-        BadModelFile: a path where no file is.
+        UsageError: a path where no file is.
     """
     given = str(name_or_path)
     files = _files()
@@ -59,7 +59,7 @@ def find_model(name_or_path: str | Path) -> Path:
     if path.is_file():
         return path
     if isinstance(name_or_path, Path) or len(path.parts) > 1 or path.suffix == ".onnx":
-        raise BadModelFile(f"there is no model file at {given}.")
+        raise UsageError(f"there is no model file at {given}.")
     raise UnknownModel(given, known=files, hint="Or give the path of an .onnx file.")
 
 

@@ -92,7 +92,10 @@ def test_a_damaged_checkpoint_is_said(run: Path) -> None:
 
 def test_exports_the_chosen_generator(run: Path) -> None:
     network = write(run / "checkpoints" / "0001000" / "ba.safetensors", source="zebras")
-    out = export_command(run, run / "new" / "model.onnx", "ba")
+    out, parity = export_command(run, run / "new" / "model.onnx", "ba")
+    assert out == run / "new" / "model.onnx"
+    assert "8-bit values equal" in str(parity)
+    assert parity.values > 10_000
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     manifest = Manifest.from_json(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
     assert (manifest.source, manifest.generator) == ("zebras", "compact_x4")
@@ -104,7 +107,7 @@ def test_exports_the_chosen_generator(run: Path) -> None:
 
 def test_pix2pix_normalizes_by_the_picture_as_in_its_paper(tmp_path: Path) -> None:
     network = write(tmp_path / "g.safetensors", "unet_256", normalization="picture")
-    out = export_command(tmp_path, tmp_path / "model.onnx")
+    out, _ = export_command(tmp_path, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     image = np.random.default_rng(0).random((1, 3, 32, 24), np.float32)
     (result,) = session.run(None, {"image": image})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from exporting import Toy, describe
 
-from export.verify import Parity, compare
+from export.onnx import export_onnx
+from export.verify import Parity, compare, verify
 from models.errors import ExportError
 
 GREY = np.full((1, 3, 64, 64), 100 / 255, np.float32)
@@ -51,10 +55,30 @@ def test_refuses_many_values_that_round_differently() -> None:
         compare(edge, many, "many")
 
 
-def test_a_wider_gate_is_for_single_values_only() -> None:
-    assert compare(GREY, changed(1, 5e-4), "cramped", allowed=1e-3).unequal == 0
-    with pytest.raises(ExportError, match="2 levels apart"):
-        compare(GREY, changed(1, 2 / 255), "cramped", allowed=1e-1)
+def test_the_8_bit_gates_hold_without_the_other() -> None:
+    assert compare(GREY, changed(1, 5e-4), "cramped", exact=False).unequal == 0
+    for result, complaint in ((changed(1, 2 / 255), "2 levels apart"), (changed(1, np.nan), "not finite")):
+        with pytest.raises(ExportError, match=complaint):
+            compare(GREY, result, "cramped", exact=False)
+
+
+@pytest.mark.parametrize(("normalization", "gated"), [("none", 4), ("picture", 8)])
+def test_per_picture_networks_are_exact_from_twice_the_smallest_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normalization: str, gated: int
+) -> None:
+    network = Toy(scale=1, multiple=4, minimum=4)
+    network.normalization = normalization
+    export_onnx(network, describe(network), tmp_path / "x.onnx")
+    seen: dict[bool, set[int]] = {True: set(), False: set()}
+
+    def spy(expected: np.ndarray, result: np.ndarray, name: str, exact: bool = True) -> Parity:
+        seen[exact].add(min(result.shape[2:]))
+        return compare(expected, result, name, exact)
+
+    monkeypatch.setattr("export.verify.compare", spy)
+    verify(tmp_path / "x.onnx", network, describe(network))
+    assert min(seen[True]) == gated
+    assert seen[False] == ({4} if gated > 4 else set())
 
 
 def test_adds_up_to_the_worst() -> None:

@@ -138,7 +138,12 @@ def test_precision_follows_the_processor_and_the_model(
 def test_automatic_precision_keeps_50_db(tmp_path: Path):
     path = make_model(tmp_path / "m.onnx", radius=8, width=32, scale=2)
     picture = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32)
-    exact, fast = (Translator.open(path, "openvino", precision=p)(picture) for p in ("fp32", "auto"))
+    exact, fast = (Translator.open(path, "openvino", precision=p) for p in ("fp32", "auto"))
+    if fast.device == exact.device:
+        pytest.skip("this processor has no arithmetic faster than fp32")
+    assert fast.device in ("OpenVINO CPU fp16", "OpenVINO CPU bf16")
+    exact, fast = exact(picture), fast(picture)
+    assert not np.array_equal(exact, fast)
     assert -10 * np.log10(np.mean((exact - fast) ** 2) + 1e-12) >= 50
 
 
@@ -155,6 +160,87 @@ def test_a_model_that_the_runtime_does_not_take(tiny: Path, device: str):
     _, manifest = load_model(tiny)
     with pytest.raises(BadModelFile, match="does not take the model tiny"):
         open_backend(b"\x08\x0a", manifest, device)
+
+
+@pytest.mark.usefixtures("no_driver")
+def test_auto_goes_on_where_a_runtime_does_not_take_the_model(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise BadModelFile("OpenVINO does not take the model tiny: an operator.")
+
+    monkeypatch.setattr(backends.platform, "machine", lambda: "x86_64")
+    monkeypatch.setitem(backends.OPENERS, "openvino", refuse)
+    chosen = Translator.open(tiny)
+    assert chosen.device == "ONNX Runtime CPU fp32"
+    assert "OpenVINO does not take the model tiny: an operator; so cpu" in chosen.why
+
+
+@pytest.mark.usefixtures("no_driver")
+def test_auto_says_that_no_runtime_takes_the_model(tiny: Path):
+    _, manifest = load_model(tiny)
+    with pytest.raises(BadModelFile, match="does not take the model tiny"):
+        open_backend(b"\x08\x0a", manifest)
+
+
+def test_onnx_runtime_does_not_fall_back_by_itself(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """Its default is to print "EP Error ... Falling back" and to go on without the provider."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    data, _ = load_model(tiny)
+    failing = onnxruntime.InferenceSession._create_inference_session
+
+    def fail(self: object, providers: list, *arguments: object) -> None:
+        if providers == ["XExecutionProvider"]:
+            raise RuntimeError("out of memory")
+        failing(self, providers, *arguments)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        backends._session(data, ["XExecutionProvider"])
+    assert not backends._session(data, ["CPUExecutionProvider"])._enable_fallback  # what `run` looks at
+    assert capfd.readouterr().out == ""
+
+
+def test_cuda_that_fails_on_the_model_is_an_error_of_the_device(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+
+    def full(*_: object) -> None:
+        raise RuntimeError("CUDA failure 2: out of memory")
+
+    monkeypatch.setattr(backends.ctypes, "CDLL", lambda *_: None)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(backends, "_session", full)
+    with pytest.raises(DeviceError, match="cuda:0 cannot be used for tiny: CUDA failure 2: out of memory"):
+        Translator.open(tiny, "cuda")
+
+
+def test_openvino_keeps_few_sizes_of_picture(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is asked for: a compiled model does not tell. OpenVINO raises an error if it does not know the name."""
+    asked = []
+    compile_model = openvino.Core.compile_model
+
+    def spy(core: openvino.Core, model: object, device: str, settings: dict[str, str]) -> object:
+        asked.append(settings["CPU_RUNTIME_CACHE_CAPACITY"])
+        return compile_model(core, model, device, settings)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", spy)
+    open_backend(*load_model(tiny), "openvino")
+    assert asked == ["16"]
+
+
+def test_a_precision_that_openvino_does_not_give_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(backends, "_openvino_precision", lambda *_: ("fp16", "a mistake"))
+    compile_model = openvino.Core.compile_model
+    monkeypatch.setattr(
+        openvino.Core,
+        "compile_model",
+        lambda core, model, device, settings: compile_model(
+            core, model, device, settings | {"INFERENCE_PRECISION_HINT": "f32"}
+        ),
+    )
+    with pytest.raises(DeviceError, match="computes in f32, not in fp16"):
+        Translator.open(tiny, "openvino")
 
 
 @pytest.mark.parametrize("device", ["cpu", "openvino"])

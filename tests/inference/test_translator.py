@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from models.errors import BadModelFile, BadPicture, ConfigError, DeviceError, TooLarge
 from translate import Translator
 from translate.inference import translator as module
+from translate.limits import MIN_TILE
 
 DEVICES = ["cpu", "openvino"]
 
@@ -25,7 +27,8 @@ def opened(folder: Path, device: str = "cpu", *, tile: int = 512, max_pixels: in
     path = folder / ("-".join(f"{k}{v}" for k, v in sorted(model.items())) + ".onnx")
     if not path.exists():
         make_model(path, **model)
-    return Translator.open(path, device, precision="fp32", tile=tile, max_pixels=max_pixels)
+    translator = Translator.open(path, device, precision="fp32", max_pixels=max_pixels)
+    return dataclasses.replace(translator, tile=tile)  # also below the smallest that `open` takes: more seams
 
 
 def noise(*shape: int, kind: str = "uint8", seed: int = 0) -> np.ndarray:
@@ -260,7 +263,22 @@ def test_values_that_are_no_numbers_are_not_painted(folder: Path, monkeypatch: p
         translate(noise(4, 4, 3))
 
 
-def test_settings_are_checked(folder: Path):
-    with pytest.raises(ConfigError, match="at least 1"):
-        opened(folder, tile=0, paint="identity")
+@pytest.mark.parametrize("device", DEVICES)
+def test_values_beyond_black_and_white_do_not_wrap_around(folder: Path, device: str, monkeypatch: pytest.MonkeyPatch):
+    """A file with our Manifest may lack the final clamp: 1.02 must not become 260 = 4."""
+    translate = opened(folder, device, paint="identity", scale=1)
+    run = translate.backend.run
+    monkeypatch.setattr(translate.backend, "run", lambda batch: run(batch) * np.float32(1.1) - np.float32(0.05))
+    for kind, white in (("uint8", 255), ("uint16", 65535), ("float32", 1)):
+        picture = np.array([[0, white // 2, white]], kind)
+        result = translate(picture)
+        assert (result[0, 0], result[0, 2]) == (0, white)
+
+
+@pytest.mark.parametrize("settings", [{"tile": MIN_TILE - 1}, {"max_pixels": 0}])
+def test_settings_are_checked(folder: Path, settings: dict[str, int]):
+    path = make_model(folder / "settings.onnx")
+    with pytest.raises(ConfigError, match=f"at least {MIN_TILE}.* at least 1"):
+        Translator.open(path, "cpu", **settings)
+    Translator.open(path, "cpu", tile=MIN_TILE, max_pixels=1)
     assert module.Translator is Translator

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -25,8 +24,10 @@ from translate.config import AppConfig
 from translate.convert import translate_picture
 from translate.images import read_picture, write_picture
 from translate.inference import Translator
+from translate.web import server
 from translate.web.engine import as_png
 from translate.web.server import free_port, serve
+from translate.web.work import new_place
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 250_000
@@ -45,40 +46,52 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A server as its users start it: a process of its own, whose temporary files go to `folder`."""
-    code = (
-        "import signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, if these tests run in the background
-        "from translate.config import AppConfig\n"
-        "from translate.web import build_app, serve\n"
-        f"serve(AppConfig(port={PORT}, device='cpu', max_pixels={LIMIT}, {', '.join(arguments)}))\n"
-        "assert 'torch' not in sys.modules\n"
-    )
-    environment = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stderr is not None
-        try:
-            line = process.stderr.readline()
-            assert line.startswith("The page is at http://127.0.0.1:"), line
-            yield line.split()[4], process
-        finally:
-            process.kill()
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("served")
 
 
 @pytest.fixture(scope="module")
-def address(models: Path, files: Path) -> Iterator[str]:
-    with served(files) as (address, _):
-        yield address
+def addresses(models: Path, files: Path) -> Iterator[list[str]]:
+    """The page as its users start it, and one with an account, in a process whose temporary files go to `files`.
+
+    In the end Ctrl-C stops it, and nothing of the visitors' is left.
+    """
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, if these tests run in the background
+        "from translate.config import AppConfig\n"
+        "from translate.web import build_app, serve\n"
+        "from translate.web.server import free_port, launch\n"
+        "locked = build_app('cpu')\n"
+        f"launch(locked, '127.0.0.1', free_port('127.0.0.1', {PORT + 200}), [('user', 'right')])\n"
+        "print(locked.local_url, file=sys.stderr)\n"
+        f"serve(AppConfig(port={PORT}, device='cpu', max_pixels={LIMIT}))\n"
+        "locked.close(verbose=False)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    environment = os.environ | {"TMPDIR": str(files), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            locked = process.stderr.readline().strip()
+            line = process.stderr.readline()
+            assert line.startswith("The page is at http://127.0.0.1:"), locked + line
+            yield [line.split()[4], locked]
+            process.send_signal(signal.SIGINT)
+            rest = process.communicate(timeout=60)[1]
+            assert process.returncode == 0, rest
+            assert rest.endswith("\nStopped.\n")
+            assert list(files.iterdir()) == []
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def address(addresses: list[str]) -> str:
+    return addresses[0]
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +145,8 @@ def test_the_download_is_the_file_that_the_engine_wrote(
     width, height = picture.size
     assert f"{width} × {height} → {result.size[0]} × {result.size[1]} pixels" in summary
     assert summary.startswith(f"{model} on {translator.device}")
-    mode = ("L" if result.color.ndim == 2 else "RGB") + ("A" if result.alpha is not None else "")
-    assert [shape(side) for side in slider] == [(mode, result.size)] * 2
+    modes = [("L" if p.color.ndim == 2 else "RGB") + ("A" if p.alpha is not None else "") for p in (picture, result)]
+    assert [shape(side) for side in slider] == [(mode, result.size) for mode in modes]
 
 
 def test_a_large_result_is_shrunk_for_the_slider_only(client: Client, tmp_path: Path) -> None:
@@ -173,8 +186,9 @@ def test_pixel_limits_hold_for_picture_and_result(client: Client, tmp_path: Path
     for size in ((501, 500), (400, 400)):
         source = tmp_path / "large.png"
         Image.new("L", size).save(source)
-        with pytest.raises(AppError, match="250,000"):
+        with pytest.raises(AppError, match=r"250,000; that is this server's limit\.$") as caught:
             client.predict("twice", handle_file(source), api_name="/translate")
+        assert "--max-pixels" not in caught.value.message
 
 
 def test_no_picture_gets_a_sentence(client: Client) -> None:
@@ -237,16 +251,48 @@ def test_other_machines_need_an_account(host: str) -> None:
         serve(AppConfig(host=host))
 
 
-def test_accounts_are_asked_for_and_serving_ends_cleanly(models: Path, tmp_path: Path) -> None:
-    with served(tmp_path, "auth=('user:right',)") as (address, process):
-        assert httpx.get(f"{address}config").status_code == 401
-        for password, status in (("wrong", 400), ("right", 200)):
-            answer = httpx.post(f"{address}login", data={"username": "user", "password": password})
-            assert answer.status_code == status
-        process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=60)[1]
-        assert (process.returncode, rest) == (0, "\nStopped.\n")
-        assert list(tmp_path.iterdir()) == []
+def test_accounts_are_asked_for(addresses: list[str]) -> None:
+    locked = addresses[1]
+    assert httpx.get(f"{locked}config").status_code == 401
+    for password, status in (("wrong", 400), ("right", 200)):
+        form = {"username": "user", "password": password}
+        assert httpx.post(f"{locked}login", data=form).status_code == status
+
+
+def test_serving_hands_the_accounts_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    launched = []
+
+    def spy(*arguments: object) -> None:
+        launched.append(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(server, "launch", spy)
+    monkeypatch.setattr(server.signal, "signal", lambda *_: None)
+    with pytest.raises(InterruptedError):
+        serve(AppConfig(port=PORT, auth=("user:right", "b:c:d")), app=object())
+    assert launched[0][3] == [("user", "right"), ("b", "c:d")]
+
+
+def test_folders_that_are_long_empty_are_removed() -> None:
+    empty, full, fresh = (new_place("result.png") for _ in range(3))
+    full.write_bytes(b"picture")
+    for place in (empty, full):
+        os.utime(place.parent, (0, 0))
+    new_place("another.png")
+    assert [place.parent.is_dir() for place in (empty, full, fresh)] == [False, True, True]
+    assert full.read_bytes() == b"picture"
+
+
+def test_a_failure_leaves_no_earlier_result(address: str) -> None:
+    """Whatever shows a result is filled anew when the action that would have replaced it fails."""
+    config = httpx.get(f"{address}config").json()
+    (slider,) = (part["id"] for part in config["components"] if part["type"] == "imageslider")
+    actions = config["dependencies"]
+    shows = [action for action in actions if slider in action["outputs"] and action["trigger_after"] is None]
+    assert len(shows) == 2
+    for action in shows:
+        after = [a for a in actions if a["trigger_after"] == action["id"] and a["trigger_only_on_failure"]]
+        assert [a["outputs"] for a in after] == [action["outputs"]]
 
 
 def test_a_taken_port_gives_the_next() -> None:

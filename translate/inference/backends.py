@@ -183,7 +183,7 @@ def _open_openvino(model: bytes, manifest: Manifest, number: int, precision: str
         wanted, reason = _openvino_precision(core, manifest)
         why = f"{why}; {wanted} as {reason}"
     hint = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}[wanted]
-    # What it keeps for each size of picture it has seen would otherwise grow to gigabytes in a large folder.
+    # It keeps compiled code for each size of picture it has seen, by default of thousands: 90 MB per 250 sizes.
     settings = {"INFERENCE_PRECISION_HINT": hint, "CPU_RUNTIME_CACHE_CAPACITY": "16"}
     try:
         compiled = core.compile_model(core.read_model(model), "CPU", settings)
@@ -191,9 +191,7 @@ def _open_openvino(model: bytes, manifest: Manifest, number: int, precision: str
         raise BadModelFile(f"OpenVINO does not take the model {manifest.name}: {error}") from error
     given = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
     if given != hint:
-        raise DeviceError(
-            f"this processor computes in {given}, not in {wanted}; leave the choice to --precision auto."
-        )
+        raise DeviceError(f"this processor computes in {given}, not in {wanted}; leave the choice to --precision auto.")
     return OpenVino(compiled, f"OpenVINO CPU {wanted}", f"{why}.")
 
 

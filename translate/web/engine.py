@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.errors import TranslateError, UnknownModel
+from models.errors import TooLarge, TranslateError, UnknownModel
 from models.manifest import Manifest
 from translate.convert import translate_picture
 from translate.images import read_picture, write_picture
@@ -25,10 +25,13 @@ PREVIEW_SIDE = 2048
 
 
 def sentence(error: BaseException) -> str:
-    """What the command line says of the error, without the folders of the server."""
+    """What the command line says of the error, without the server's folders and options."""
     if isinstance(error, MemoryError):
         return "not enough memory for a picture of this size. Make it smaller."
-    return re.sub(re.escape(str(working_folder())) + r"([\\/]\w+)*[\\/]", "", str(error))
+    text = re.sub(re.escape(str(working_folder())) + r"([\\/]\w+)*[\\/]", "", str(error))
+    if isinstance(error, TooLarge):
+        text = re.sub(r"[;:,.] [^;:,.]*--max-pixels.*", "", text).rstrip(".") + "; that is this server's limit."
+    return text
 
 
 def as_png(picture: Picture) -> Picture:

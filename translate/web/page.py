@@ -15,12 +15,10 @@ from translate.config import AppConfig
 from translate.picture import EXTENSIONS
 from translate.web.engine import Engine, sentence
 from translate.web.local_gradio import gr
-from translate.web.work import new_place
+from translate.web.work import KEPT_SECONDS, new_place
 
 QUEUE = 32
 """Visitors' pictures that wait at most; the next one is told to come back."""
-KEPT_SECONDS = 3600
-"""Age at which uploads and results are deleted."""
 
 
 def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pixels) -> gr.Blocks:
@@ -52,11 +50,15 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
                 download = gr.DownloadButton("Download PNG (lossless)", interactive=False)
         _examples(engine, source)
 
+        results = [slider, download, summary]
+
+        def clear() -> list[Any]:
+            return [None, gr.DownloadButton(value=None, interactive=False), ""]
+
         def show(upload: str | None) -> list[Any]:
-            cleared = [None, gr.DownloadButton(value=None, interactive=False), ""]
             if upload is None:
-                return [gr.Image(value=None, visible=False), *cleared]
-            return [gr.Image(value=_said(engine.preview, Path(upload)), visible=True), *cleared]
+                return [gr.Image(value=None, visible=False), *clear()]
+            return [gr.Image(value=_said(engine.preview, Path(upload)), visible=True), *clear()]
 
         def translate(model: str, picture: str | None) -> tuple[tuple[str, str], str, str]:
             """Translate a picture with an installed model.
@@ -69,16 +71,13 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
             result = _said(engine.translate, model, Path(picture))
             return (str(result.before), str(result.after)), str(result.file), result.summary
 
-        source.change(
-            show,
-            source,
-            [original, slider, download, summary],
-            api_visibility="private",
-            show_progress="hidden",
-        )
-        button.click(
-            translate, [model, source], [slider, download, summary], api_name="translate", concurrency_limit=1
-        ).success(lambda: gr.DownloadButton(interactive=True), None, download, api_visibility="private", queue=False)
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        shown = source.change(show, source, [original, *results], **private)
+        done = button.click(translate, [model, source], results, api_name="translate", concurrency_limit=1)
+        done.success(lambda: gr.DownloadButton(interactive=True), None, download, **private, queue=False)
+        # No result of an earlier picture stands beside the complaint about this one.
+        shown.failure(lambda: show(None), None, [original, *results], **private, queue=False)
+        done.failure(clear, None, results, **private, queue=False)
     for block in app.blocks.values():
         _refuse_addresses(block)
     # Without the last argument a request could pass by the queue and its limits.
