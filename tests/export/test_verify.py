@@ -66,7 +66,7 @@ def test_the_8_bit_gates_hold_without_the_other() -> None:
 def test_per_picture_networks_are_exact_from_twice_the_smallest_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normalization: str, gated: int
 ) -> None:
-    network = Toy(scale=1, multiple=4, minimum=4)
+    network = Toy(scale=1, multiple=2, minimum=4)
     network.normalization = normalization
     export_onnx(network, describe(network), tmp_path / "x.onnx")
     seen: dict[bool, set[int]] = {True: set(), False: set()}

@@ -15,6 +15,8 @@ from translate.inference import backends
 from translate.inference.backends import open_backend
 from translate.inference.model_file import load_model
 
+RUN_IN_EXPORT = "import export.verify as v; v.onnxruntime.InferenceSession({!r}, providers=['CPUExecutionProvider'])"
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -250,6 +252,15 @@ def test_a_failure_while_running_names_device_and_size(tmp_path: Path, device: s
     with pytest.raises(DeviceError, match=r"failed on 6 x 5 pixels; .*--tile"):
         backend.run(np.zeros((1, 3, 5, 6), np.float32))
     assert backend.run(np.zeros((1, 3, 8, 8), np.float32)).shape == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize("program", ["from translate import Translator; Translator.open({!r}, 'cpu')", RUN_IN_EXPORT])
+def test_onnx_runtime_reports_to_nobody(tiny: Path, tmp_path: Path, program: str):
+    """Unless told not to, it leaves an identifier in these folders and sends events to its maker."""
+    places = dict.fromkeys(("TMPDIR", "HOME", "XDG_CACHE_HOME"), str(tmp_path))
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"} | places
+    subprocess.run([sys.executable, "-c", program.format(str(tiny))], check=True, env=environment)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_imports_wait_until_they_are_needed(tiny: Path):

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from models.errors import BadModelFile, ConfigError, DeviceError
 from models.manifest import INPUT, OUTPUT, Manifest
 
+# ONNX Runtime would send events to its maker, and reads this when it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 Batch = NDArray[np.float32]
 """[N, C, H, W] in [0, 1], contiguous."""
 
