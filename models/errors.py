@@ -92,4 +92,4 @@ class MissingExtra(TranslateError):
     """A part of the application that is not installed."""
 
     def __init__(self, extra: str, what: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}': pip install 'translate-images[{extra}]'")
+        super().__init__(f"{what} needs the extra '{extra}': pip install '.[{extra}]' in the application's source")

@@ -198,7 +198,7 @@ def test_parts_that_are_not_installed_are_named(
     monkeypatch.setitem(sys.modules, "torch", None)
     for arguments in (["models", "zoo"], ["train", "srgan", "--data", str(tmp_path), "--out", str(tmp_path)]):
         assert main(arguments) == 1
-        assert "pip install 'translate-images[train]'" in capsys.readouterr().err
+        assert "pip install '.[train]'" in capsys.readouterr().err
 
 
 def test_train_gets_recipe_values_and_flags_over_them(

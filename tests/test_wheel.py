@@ -168,7 +168,7 @@ def test_the_wheel_carries_the_terms_that_it_names(wheel: Path) -> None:
 def test_the_environment_has_nothing_of_the_extras(command: list[str], tmp_path: Path) -> None:
     done = subprocess.run([*command, "models", "zoo"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "pip install 'translate-images[train]'" in done.stderr
+    assert "pip install '.[train]'" in done.stderr
 
 
 def test_the_wheel_holds_models_and_no_rubbish(wheel: Path) -> None:

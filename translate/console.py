@@ -104,7 +104,11 @@ def print_report(report: Report, *, as_json: bool) -> None:
     if len(shown) > MOST_ROWS:
         print(f"... and {len(shown) - MOST_ROWS:,} more; --json lists all.")
     counts = ", ".join(f"{report.count(status):,} {status}" for status in ("done", "skipped", "failed"))
-    print(f"{counts} in {report.seconds:.1f} s{'; interrupted before the end' if report.interrupted else ''}")
+    kept = (
+        " (skipped ones were there already; --on-exists overwrite makes them anew)" if report.count("skipped") else ""
+    )
+    stopped = "; interrupted before the end" if report.interrupted else ""
+    print(f"{counts} in {report.seconds:.1f} s{stopped}{kept}")
 
 
 def print_models(models: Sequence[InstalledModel]) -> None:

@@ -31,6 +31,15 @@ def opened(folder: Path, device: str = "cpu", *, tile: int = 512, max_pixels: in
     return dataclasses.replace(translator, tile=tile)  # also below the smallest that `open` takes: more seams
 
 
+@pytest.mark.parametrize("side", [1, 2, 9])
+def test_the_border_is_no_frame(folder: Path, side: int):
+    """The model's convolutions see zeros beyond the picture; mirrored surroundings keep a flat one flat."""
+    translator = opened(folder, scale=4, radius=3)
+    result = translator(np.full((side, side + 2, 3), 90, np.uint8))
+    phases = result.reshape(side, 4, side + 2, 4, 3)
+    assert (phases == phases[:1, :, :1]).all()
+
+
 def noise(*shape: int, kind: str = "uint8", seed: int = 0) -> np.ndarray:
     values = np.random.default_rng(seed).random(shape)
     return {

@@ -92,7 +92,7 @@ def open_backend(model: bytes, manifest: Manifest, device: str = "auto", precisi
         return _open_auto(model, manifest, precision)
     kind, colon, number = device.partition(":")
     if kind not in OPENERS or (colon and (kind != "cuda" or not number.isdecimal())):
-        raise DeviceError(f"unknown device {device!r}; known are auto, cpu, openvino, cuda and cuda:N.")
+        raise ConfigError(f"unknown device {device!r}; known are auto, cpu, openvino, cuda and cuda:N.")
     return OPENERS[kind](model, manifest, int(number or 0), precision, "asked for")
 
 
@@ -161,7 +161,7 @@ def _why_no_cuda(package: Path, complaints: str) -> str:
         reason = str(error)
     else:
         reason = complaints.strip().partition("\n")[0] or "ONNX Runtime found no such GPU, or not one that it supports"
-    return f"{reason}. Missing libraries come with: pip install 'translate-images[cuda]'"
+    return f"{reason}. Missing libraries come with the extra 'cuda': pip install '.[cuda]' in the application's source"
 
 
 def _session(model: bytes, providers: list[Any]) -> Any:

@@ -109,9 +109,8 @@ def _said(action: Callable[..., Any], *arguments: Any) -> Any:
 def _model_choice(models: dict[str, Manifest]) -> gr.Dropdown:
     def describe(name: str) -> str:
         facts = models[name]
-        size = f", {facts.scale} times larger" if facts.scale > 1 else ""
         terms = f" Licence: {facts.license}." if facts.license else ""
-        return f"{facts.source} → {facts.target}{size}.{terms}"
+        return f"{facts.source} → {facts.target}.{terms}"
 
     first = next(iter(models), None)
     choice = gr.Dropdown(list(models), value=first, label="Model")
