@@ -221,3 +221,22 @@ def wait_for(url: str, server: subprocess.Popen[bytes]) -> str:
         except OSError:
             time.sleep(0.2)
     raise AssertionError(f"no answer from {url}; exit code {server.poll()}")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "expected"),
+    [
+        ("linux", "x86_64", "onnxruntime-gpu"),
+        ("win32", "AMD64", "onnxruntime-gpu"),
+        ("linux", "aarch64", "onnxruntime"),
+        ("darwin", "arm64", "onnxruntime"),
+        ("darwin", "x86_64", "onnxruntime"),
+        ("win32", "ARM64", "onnxruntime"),
+    ],
+)
+def test_each_platform_gets_one_onnx_runtime(system: str, machine: str, expected: str) -> None:
+    """Both wheels unpack into one folder, and whoever has both has a broken one."""
+    place = {"sys_platform": system, "platform_machine": machine}
+    for wanted in (PROJECT["dependencies"], PROJECT["dependencies"] + PROJECT["optional-dependencies"]["cuda"]):
+        taken = {r.name for r in map(Requirement, wanted) if r.marker is None or r.marker.evaluate(place)}
+        assert {name for name in taken if name.startswith("onnxruntime")} == {expected}
