@@ -21,6 +21,7 @@ from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, Trainin
 from translate.training import loop, train
 from translate.training.data import to_device
 from translate.training.ema import Ema
+from translate.training.folder import RunFolder
 from translate.training.loop import learning_rate_factor
 from translate.training.losses import VGG54, peak_signal_to_noise
 from translate.training.pool import ImagePool
@@ -241,6 +242,15 @@ def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> N
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learned)
     with pytest.raises(TrainingError, match="make --generator and --generator-arguments those of the file"):
         train(srgan(data, tmp_path / "third", start_from=weights, generator="msrresnet_x4"))
+
+
+def test_statistics_keep_what_counts(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.log({"images": 12_345_678, "learning_rate": 1.23456789e-7})
+    assert json.loads((tmp_path / "stats.jsonl").read_text()) == {"images": 12_345_678, "learning_rate": 1.23457e-7}
+    folder.log({"images": 12_345_680, "learning_rate": 0.0})
+    folder.forget_stats_after(12_345_679)
+    assert len((tmp_path / "stats.jsonl").read_text().splitlines()) == 1
 
 
 def test_a_signal_stops_between_two_steps() -> None:

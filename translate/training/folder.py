@@ -81,7 +81,9 @@ class RunFolder:
     def log(self, line: Mapping[str, float]) -> None:
         """Append one line of statistics."""
         with (self.root / "stats.jsonl").open("a") as stats:
-            stats.write(json.dumps({k: float(f"{v:.6g}") for k, v in line.items()}) + "\n")
+            stats.write(
+                json.dumps({k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in line.items()}) + "\n"
+            )
 
     def sample(self, images: int, rows: list[dict[str, Tensor]]) -> None:
         """Write a sheet: a row for each picture, a column for each of its versions, [1, 3, H, W] in [-1, 1]."""

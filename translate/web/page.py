@@ -33,7 +33,9 @@ def build_app(device: str = AppConfig.device, max_pixels: int = AppConfig.max_pi
     with gr.Blocks(
         title="Translate images", analytics_enabled=False, delete_cache=(KEPT_SECONDS // 6, KEPT_SECONDS)
     ) as app:
-        gr.Markdown("# Translate images\nChoose a model, drop a picture, press Translate, drag the slider, take the result.")
+        gr.Markdown(
+            "# Translate images\nChoose a model, drop a picture, press Translate, drag the slider, take the result."
+        )
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 model = _model_choice(engine.models())
