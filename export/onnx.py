@@ -16,10 +16,7 @@ from torch.export import Dim
 from export.contract import OPSET
 from export.verify import Parity, verify
 from models.errors import ExportError
-from models.manifest import INPUT, METADATA_KEY, OUTPUT, Manifest
-
-DECLARED = ("channels", "scale", "multiple", "minimum", "radius", "normalization")
-"""What a generator and its Manifest both say."""
+from models.manifest import DECLARED, INPUT, METADATA_KEY, OUTPUT, Manifest
 
 
 class UnitRange(nn.Module):

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 
 from models.errors import BadCheckpoint, BadManifest, ConfigError, UnknownGenerator
-from models.manifest import METADATA_KEY, Manifest
+from models.manifest import DECLARED, METADATA_KEY, Manifest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.layers import Generator
-
-DECLARED = ("channels", "scale", "multiple", "minimum", "radius")
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -103,17 +101,9 @@ def _empty_generator(path: Path, manifest: Manifest) -> Generator:
         raise BadManifest(f"the Manifest of {path} names a network that cannot be built: {error}") from None
     for name in DECLARED:
         told, is_ = getattr(manifest, name), getattr(generator, name)
-        if told != is_:
-            raise BadCheckpoint(f"{path} declares {name} {told}, but its network {manifest.generator} has {is_}.")
-    fits = {
-        generator.normalization,
-        "picture" if generator.normalization == "fixed" else generator.normalization,
-    }
-    if manifest.normalization not in fits:
-        raise BadCheckpoint(
-            f"{path} declares normalization {manifest.normalization!r}, but its network {manifest.generator} "
-            f"has {generator.normalization!r}."
-        )
+        pix2pix = (name, told, is_) == ("normalization", "picture", "fixed")  # `per_picture` makes it so
+        if told != is_ and not pix2pix:
+            raise BadCheckpoint(f"{path} declares {name} {told!r}, but its network {manifest.generator} has {is_!r}.")
     return generator
 
 

@@ -20,6 +20,9 @@ Normalization = Literal["none", "fixed", "picture"]
 """none: no normalization. fixed: running statistics, the same for every picture.
 picture: statistics of the picture at hand (InstanceNorm), so tiles must share those of the whole picture."""
 
+DECLARED = ("channels", "scale", "multiple", "minimum", "radius", "normalization")
+"""What a generator declares of itself, and its Manifest repeats for whoever has no torch."""
+
 MAX_SCALE = 16
 
 

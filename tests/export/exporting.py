@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.onnx import DECLARED
 from models.layers import Generator
-from models.manifest import Manifest
+from models.manifest import DECLARED, Manifest
 from models.zoo import GENERATORS, build_generator
 
 SMALL = {"width": 8, "blocks": 1, "convs": 2, "growth": 4}

@@ -16,16 +16,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from models.checkpoint import load_checkpoint
-from models.errors import ConfigError, DeviceError, TrainingError
+from models.errors import ConfigError, TrainingError
 from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training import loop, train
 from translate.training.data import to_device
-from translate.training.ema import Ema
 from translate.training.folder import RunFolder
-from translate.training.loop import learning_rate_factor
-from translate.training.losses import VGG54, peak_signal_to_noise
-from translate.training.pool import ImagePool
-from translate.training.run import choose_device
+from translate.training.losses import peak_signal_to_noise
 from translate.training.samples import HighResolution
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
@@ -199,29 +195,6 @@ def test_every_discriminator_can_be_chosen(
     train(configure(data, tmp_path / "run", discriminator=discriminator, discriminator_arguments=width, images=2))
 
 
-def test_vgg_features_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torchvision.models
-
-    whole = torchvision.models.vgg19(weights=None)
-    monkeypatch.setattr(torchvision.models, "vgg19", lambda weights: whole)
-    picture = torch.rand(1, 3, 32, 32) * 2 - 1
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    normalised = ((picture + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-    blocks = torch.nn.functional.max_pool2d(VGG54()(picture), 2)  # what follows the last convolution and its ReLU
-    assert torch.allclose(blocks, whole.eval().features(normalised), atol=1e-6)
-
-
-def test_vgg_weights_that_cannot_be_fetched_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torchvision.models
-
-    def offline(weights: Any) -> None:
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(torchvision.models, "vgg19", offline)
-    with pytest.raises(TrainingError, match="--perceptual-weight 0"):
-        VGG54()
-
-
 def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
     train(srgan(data, tmp_path / "run"))
     state = tmp_path / "run" / "checkpoints" / "000000012" / "state.pt"
@@ -267,43 +240,3 @@ def test_a_signal_stops_between_two_steps() -> None:
 def test_nan_stops_the_run_and_names_the_loss(data: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"g_pixel is (nan|inf) after \d+ images"):
         train(srgan(data, tmp_path / "run", learning_rate=1e30))
-
-
-def test_learning_rate_rises_stays_and_falls() -> None:
-    config = SRGANConfig(data=Path("d"), out=Path("o"), images=1000, batch=10, warmup_images=100, decay_from=0.5)
-    factors = [learning_rate_factor(images, config) for images in (0, 90, 400, 500, 750, 1000)]
-    assert factors == pytest.approx([0.1, 1, 1, 1, 0.5, 0])
-    constant = SRGANConfig(data=Path("d"), out=Path("o"), images=1000, batch=10)
-    assert learning_rate_factor(999, constant) == 1
-
-
-def test_average_follows_the_weights() -> None:
-    network = torch.nn.Linear(1, 1, bias=False)
-    torch.nn.init.constant_(network.weight, 1.0)
-    ema = Ema({"g": network}, 0.5)
-    with torch.no_grad():
-        network.weight.fill_(3.0)
-    ema.update()
-    assert float(ema.averages["g"].weight) == pytest.approx(1 + (1 - 2 / 11) * 2)  # the decay has to grow first
-    for _ in range(20):
-        ema.update()
-    assert float(ema.averages["g"].weight) == pytest.approx(3.0, abs=1e-4)
-    assert Ema({"g": network}, 0).averages["g"] is network
-
-
-def test_pool_shows_old_fakes_half_of_the_time() -> None:
-    pool = ImagePool(50, seed=0)
-    filling = torch.arange(50.0).view(50, 1, 1, 1)
-    assert torch.equal(pool.swap(filling), filling)
-    fresh = torch.arange(50.0, 1050.0).view(1000, 1, 1, 1)
-    shown = pool.swap(fresh)
-    assert 0.4 < float((shown == fresh).float().mean()) < 0.6
-    assert torch.equal(ImagePool(0, seed=0).swap(fresh), fresh)
-
-
-def test_devices_that_cannot_be_had_are_errors() -> None:
-    with pytest.raises(ConfigError, match="no device named 'gpu'"):
-        choose_device("gpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(DeviceError, match="finds no CUDA device"):
-            choose_device("cuda")

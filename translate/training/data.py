@@ -92,6 +92,7 @@ class Pile:
         self.seed = seed
         self.prepare = prepare
         self.cache: dict[int, Pixels] = {}
+        self.order = (-1, np.arange(0))  # of one epoch, which all of its samples ask for
         with ThreadPoolExecutor() as threads:
             used = 0
             for index, picture in enumerate(threads.map(prepare, self.files)):
@@ -103,7 +104,9 @@ class Pile:
 
     def __getitem__(self, place: int) -> Pixels:
         epoch, position = divmod(place, len(self.files))
-        index = int(np.random.default_rng((self.seed, epoch)).permutation(len(self.files))[position])
+        if self.order[0] != epoch:
+            self.order = epoch, np.random.default_rng((self.seed, epoch)).permutation(len(self.files))
+        index = int(self.order[1][position])
         return self.cache[index] if index in self.cache else self.prepare(self.files[index])
 
 

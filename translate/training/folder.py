@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -96,10 +97,9 @@ class RunFolder:
             for line, row in enumerate(rows):
                 image = Image.fromarray(to_pixels(row[name][0]))
                 sheet.paste(image, (column * (side + 4), 14 + line * (side + 4)))
-        path = self.root / "samples" / f"{images:09d}.png"
-        path.parent.mkdir(exist_ok=True)
-        sheet.save(path.with_suffix(".tmp"), "PNG")
-        path.with_suffix(".tmp").replace(path)
+        buffer = io.BytesIO()
+        sheet.save(buffer, "PNG")
+        write_atomic(self.root / "samples" / f"{images:09d}.png", buffer.getvalue())
 
     def checkpoints(self) -> list[Path]:
         """Whole checkpoints, oldest first."""

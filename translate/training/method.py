@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn, optim
 
-from models.manifest import Manifest, Task
+from models.manifest import DECLARED, Manifest, Task
 from translate.config import TrainingConfig
 from translate.version import CREATED_BY
 
@@ -100,10 +100,7 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 def describe(generator: nn.Module, config: TrainingConfig, task: Task, source: str, target: str) -> Manifest:
     """The Manifest of a generator in training: its own declarations and the run's settings."""
-    facts: dict[str, Any] = {
-        name: getattr(generator, name)
-        for name in ("channels", "scale", "multiple", "minimum", "radius", "normalization")
-    }
+    facts: dict[str, Any] = {name: getattr(generator, name) for name in DECLARED}
     return Manifest(
         name=config.name or config.out.resolve().name,
         task=task,
