@@ -49,7 +49,12 @@ class Manifest:
     minimum: int = 1
     """Smallest input height and width, in pixels."""
     radius: int = 0
-    """Receptive radius: input pixels around a point that its output can depend on, normalization aside."""
+    """Receptive radius: input pixels around a point that its output depends on, normalization aside."""
+    radius_error: float = 0.0
+    """Largest change of a result, of 1, from what lies beyond `radius`: 0 where the radius follows from the layers,
+    else measured on photographs."""
+    precisions: dict[str, float] = field(default_factory=dict)
+    """Lower precision (fp16, bf16) -> PSNR in dB of its results against fp32, measured on photographs."""
     normalization: Normalization = "none"
     input_range: tuple[float, float] = (-1.0, 1.0)
     """Values the bare generator takes for black and white; the ONNX file maps [0, 1] onto them."""
@@ -88,6 +93,11 @@ class Manifest:
             (1 <= self.multiple <= 4096, f"size multiple {self.multiple}"),
             (1 <= self.minimum <= 65536, f"minimum size {self.minimum}"),
             (0 <= self.radius <= 65536, f"receptive radius {self.radius}"),
+            (0 <= self.radius_error <= 1, f"radius error {self.radius_error}"),
+            (
+                all(isinstance(value, int | float) for value in self.precisions.values()),
+                f"precisions {self.precisions}",
+            ),
             (self.work_size is None or self.work_size >= 1, f"work size {self.work_size}"),
             (self.input_range[0] < self.input_range[1], f"input range {self.input_range}"),
             (self.output_range[0] < self.output_range[1], f"output range {self.output_range}"),
@@ -100,7 +110,7 @@ class Manifest:
         if annotation.startswith("tuple"):
             fits = isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, float) for v in value)
         else:
-            expected: dict[str, Any] = {"int": int, "int | None": (int, type(None)), "str": str}
+            expected: dict[str, Any] = {"int": int, "int | None": (int, type(None)), "float": (int, float), "str": str}
             kind = dict if annotation.startswith("dict") else expected.get(annotation, str)
             fits = isinstance(value, kind) and not isinstance(value, bool)
         if not fits:
