@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from models.layers import Generator, Norm, norm_layer, normal_init, normalization_of
-from models.receptive import conv, receptive_radius, transposed
+from models.receptive import conv, enlarge, receptive_radius, transposed
 
 
 def c7s1(before: int, after: int, norm: Norm) -> nn.Sequential:
@@ -31,6 +31,20 @@ def up(before: int, after: int, norm: Norm) -> nn.Sequential:
     """3 x 3 transposed convolution, stride 1/2; norm; ReLU."""
     return nn.Sequential(
         nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1, bias=norm != "batch"),
+        norm_layer(norm, after),
+        nn.ReLU(),
+    )
+
+
+def resize_up(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """Nearest-neighbour enlargement, then a 3 x 3 convolution with a reflected border; norm; ReLU.
+
+    In place of `up`, whose overlapping strokes paint a checkerboard (Odena, Dumoulin & Olah 2016).
+    """
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="nearest"),
+        nn.ReflectionPad2d(1),
+        nn.Conv2d(before, after, 3, bias=norm != "batch"),
         norm_layer(norm, after),
         nn.ReLU(),
     )
@@ -69,13 +83,24 @@ class ResNetGenerator(Generator):
     Shapes: [B, C, H, W] -> [B, C, H, W]; H and W multiples of 4, at least 8 (a border of one pixel is
     reflected at a quarter of the size); values in [-1, 1]. 11,378,179 parameters with 9 blocks, 7,837,699
     with 6.
+
+    Args:
+        resize: enlarge by `resize_up` in place of transposed convolutions; as many parameters.
     """
 
-    def __init__(self, channels: int = 3, width: int = 64, blocks: int = 9, norm: Norm = "instance") -> None:
+    def __init__(
+        self,
+        channels: int = 3,
+        width: int = 64,
+        blocks: int = 9,
+        norm: Norm = "instance",
+        resize: bool = False,
+    ) -> None:
         super().__init__()
         self.channels, self.scale, self.multiple, self.minimum = channels, 1, 4, 8
         self.normalization = normalization_of(norm)
-        halves, doubles = [conv(3, stride=2)] * 2, [transposed(3, stride=2, padding=1)] * 2
+        halves = [conv(3, stride=2)] * 2
+        doubles = [enlarge(2), conv(3)] * 2 if resize else [transposed(3, stride=2, padding=1)] * 2
         path = [conv(7), *halves, *[conv(3)] * (2 * blocks), *doubles, conv(7)]
         self.radius = receptive_radius(path, multiple=self.multiple)
 
@@ -83,8 +108,9 @@ class ResNetGenerator(Generator):
             c7s1(channels, width, norm), down(width, 2 * width, norm), down(2 * width, 4 * width, norm)
         )
         self.transform = nn.Sequential(*(ResidualBlock(4 * width, norm) for _ in range(blocks)))
+        enlarged = resize_up if resize else up
         self.decode = nn.Sequential(
-            up(4 * width, 2 * width, norm), up(2 * width, width, norm), to_image(width, channels)
+            enlarged(4 * width, 2 * width, norm), enlarged(2 * width, width, norm), to_image(width, channels)
         )
         normal_init(self)
 

@@ -215,6 +215,9 @@ class CycleGANConfig(TrainingConfig):
     """λ in eq. 3: how strongly A -> B -> A must return to A."""
     identity_weight: float = 0.5
     """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
+    keep_weight: float = 0.0
+    """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
+    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the paper has none."""
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
     ema: float = 0.0
@@ -222,7 +225,11 @@ class CycleGANConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"), _load_size(self.load_size, self.size))
+        _check(
+            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
+            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
+            _load_size(self.load_size, self.size),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,10 @@ class CycleGAN(Trainable):
             identity = l1(full(self.g_ab(b)), b) + l1(full(self.g_ba(a)), a)
             loss = loss + self.config.cycle_weight * self.config.identity_weight * identity
             losses["g_identity"] = identity
+        if self.config.keep_weight > 0:
+            keep = l1(fake_b, a) + l1(fake_a, b)
+            loss = loss + self.config.keep_weight * keep
+            losses["g_keep"] = keep
         self.g_optimizer.zero_grad()
         self.backward(loss)
         self.g_optimizer.step()
