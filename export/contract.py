@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import onnx
@@ -18,7 +19,8 @@ def check_contract(path: Path, manifest: Manifest) -> None:
     """Check everything but the arithmetic of an exported file.
 
     One input `image` and one output `result`, both float32 [N, C, H, W] with free N, H and W; standard
-    operators of one opset only; every weight inside the file; the Manifest in the metadata. Stricter than what
+    operators of one opset only; every weight inside the file; the Manifest in the metadata (`precisions` aside, which
+    are measured with the file). Stricter than what
     `translate.inference` asks of a file, which may be another program's: this one is about what we give away.
 
     Raises:
@@ -43,9 +45,10 @@ def check_contract(path: Path, manifest: Manifest) -> None:
 
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     try:
-        same = Manifest.from_json(metadata.get(METADATA_KEY, "")) == manifest
+        found = Manifest.from_json(metadata.get(METADATA_KEY, ""))
     except BadManifest as error:
         raise ExportError(str(error)) from None
+    same = dataclasses.replace(found, precisions=manifest.precisions) == manifest
     _require(same, "its metadata hold another Manifest")
     try:
         onnx.checker.check_model(model, full_check=True)

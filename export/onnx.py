@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from export.contract import OPSET
+from export.precision import measure_precisions, with_precisions
 from export.verify import Parity, verify
 from models.errors import ExportError
 from models.manifest import DECLARED, INPUT, METADATA_KEY, OUTPUT, Manifest
@@ -44,7 +45,7 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
 
     Args:
         generator: [B, C, H, W] -> [B, C, scale H, scale W], in the Manifest's ranges. It is not changed.
-        manifest: what the generator is; goes into the metadata.
+        manifest: what the generator is; goes into the metadata, with what lower precisions do to its results.
     Returns:
         How far ONNX Runtime is from PyTorch with it.
     Raises:
@@ -58,6 +59,7 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(model.SerializeToString(deterministic=True))
         parity = verify(part, generator, manifest)
+        part.write_bytes(with_precisions(part.read_bytes(), measure_precisions(part.read_bytes(), manifest, generator)))
         part.replace(path)
     except ExportError as error:
         raise ExportError(f"{path} was not written: {error}") from error

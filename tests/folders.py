@@ -10,6 +10,7 @@ from PIL import Image
 
 from models.manifest import Manifest
 from translate.config import RunConfig
+from translate.inference.chain import Chain
 
 RANDOM = np.random.default_rng(0)
 
@@ -19,11 +20,21 @@ class Double:
 
     manifest = Manifest(name="double", task="super-resolution", source="a", target="b", generator="none", scale=2)
     device = "test"
+    most = 1
+    why = ""
 
     def __init__(self, fails: BaseException | None = None, at: int = 0, then: Any = None) -> None:
         self.fails, self.at, self.then, self.calls = fails, at, then, 0
+        self.batches: list[int] = []
 
-    def __call__(self, picture: Any, /) -> Any:
+    def batch(self, pictures: Any, /) -> Any:
+        self.batches.append(len(pictures))
+        return [self.translated(picture) for picture in pictures]
+
+    def together(self, height: int, width: int) -> int:
+        return self.most
+
+    def translated(self, picture: Any) -> Any:
         self.calls += 1
         if self.calls == self.at:
             if self.then:
@@ -31,6 +42,13 @@ class Double:
             if self.fails:
                 raise self.fails
         return picture.repeat(2, 0).repeat(2, 1)
+
+    def how(self, height: int, width: int) -> str:
+        return "in one piece"
+
+
+def doubling(*arguments: Any, **options: Any) -> Chain:
+    return Chain((Double(*arguments, **options),))
 
 
 def draw(path: Path, side: int = 4) -> Path:
@@ -40,7 +58,7 @@ def draw(path: Path, side: int = 4) -> Path:
 
 
 def config(*inputs: Path, out: Path, **options: Any) -> RunConfig:
-    return RunConfig(inputs=inputs, model="double", out=out, **options)
+    return RunConfig(inputs=inputs, model=("double",), out=out, **options)
 
 
 def tree(folder: Path) -> set[str]:

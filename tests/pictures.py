@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from models.manifest import Manifest
+from translate.inference.chain import Chain
 
 FORMATS = ["PNG", "JPEG", "TIFF", "TGA", "BMP", "GIF", "WEBP"]
 LOSSLESS = {"PNG": ".png", "TIFF": ".tif", "BMP": ".bmp", "TGA": ".tga", "WEBP": ".webp"}
@@ -25,18 +26,32 @@ class Enlarge:
     """A translator that repeats pixels, or interpolates like a network does."""
 
     device = "test"
+    why = ""
 
     def __init__(self, scale: int = 4, task: Any = "super-resolution", smooth: bool = False) -> None:
         self.manifest = Manifest(name="enlarge", task=task, source="a", target="b", generator="none", scale=scale)
         self.smooth = smooth
         self.seen: list[Any] = []
 
-    def __call__(self, picture: Any, /) -> Any:
+    def batch(self, pictures: Any, /) -> Any:
+        return [self.translated(picture) for picture in pictures]
+
+    def together(self, height: int, width: int) -> int:
+        return 1
+
+    def translated(self, picture: Any) -> Any:
         self.seen.append(picture)
         scale = self.manifest.scale
         if self.smooth:
             return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         return picture.repeat(scale, 0).repeat(scale, 1)
+
+    def how(self, height: int, width: int) -> str:
+        return "in one piece"
+
+
+def enlarging(*arguments: Any, **options: Any) -> Chain:
+    return Chain((Enlarge(*arguments, **options),))
 
 
 def encoded(form: str, dtype: type = np.uint8) -> bytes:

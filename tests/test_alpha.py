@@ -8,10 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from pictures import Enlarge, noise
+from pictures import Enlarge, enlarging, noise
 
-from translate.convert import bleed, enlarge_alpha, translate_picture
+from translate.convert import bleed, enlarge_alphas, translate_picture
 from translate.images import Picture, read_picture, write_picture
+from translate.inference.chain import Chain
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged files; the command silences it too
 
@@ -32,7 +33,7 @@ def ball(hidden: Any = 0, soft: bool = True, dtype: Any = np.uint8) -> Picture:
 @pytest.mark.parametrize("soft", [True, False])
 def test_no_fringe_over_any_background(hidden: Any, soft: bool) -> None:
     picture = ball(noise(24, 24, 3)[np.hypot(*(np.mgrid[:24, :24] - 11.5)) >= 9] if hidden == "noise" else hidden, soft)
-    result = translate_picture(picture, Enlarge(4, smooth=True))
+    result = translate_picture(picture, enlarging(4, smooth=True))
     assert result.alpha is not None
     cover = result.alpha[..., None] / 255
     for background in ((0, 0, 0), (255, 255, 255), (255, 0, 255)):
@@ -51,12 +52,12 @@ def test_without_bleeding_there_is_a_fringe(monkeypatch: pytest.MonkeyPatch) -> 
 def test_one_bit_alpha_stays_one_bit_and_constant_alpha_is_not_computed(task: Any) -> None:
     translator = Enlarge(4, task, smooth=True)
     one_bit = ball(soft=False).alpha
-    large = enlarge_alpha(one_bit, translator)
+    large = enlarge_alphas([one_bit], Chain((translator,)))[0]
     assert set(np.unique(large)) == {0, 255}
     assert large.mean() == pytest.approx(one_bit.mean(), rel=0.03)
     translator.seen.clear()
     flat = np.full((5, 6), 77, np.uint8)
-    np.testing.assert_array_equal(enlarge_alpha(flat, translator), np.full((20, 24), 77))
+    np.testing.assert_array_equal(enlarge_alphas([flat], Chain((translator,)))[0], np.full((20, 24), 77))
     assert not translator.seen
 
 
@@ -66,7 +67,7 @@ def test_one_bit_alpha_stays_one_bit_and_constant_alpha_is_not_computed(task: An
 )
 def test_alpha_with_rows_or_columns_alike_is_not_constant(task: Any, alpha: Any) -> None:
     alpha = alpha.astype(np.uint8)
-    large = enlarge_alpha(alpha, Enlarge(2, task))
+    large = enlarge_alphas([alpha], enlarging(2, task))[0]
     np.testing.assert_allclose(large[::2, ::2].astype(int), alpha, atol=10)
     assert len(np.unique(large)) >= len(np.unique(alpha))
 
@@ -75,7 +76,7 @@ def test_alpha_with_rows_or_columns_alike_is_not_constant(task: Any, alpha: Any)
 def test_soft_alpha_stays_empty_and_full_where_it_was(dtype: Any) -> None:
     picture = ball(dtype=dtype)
     assert picture.alpha is not None
-    large = enlarge_alpha(picture.alpha, Enlarge(4, smooth=True))
+    large = enlarge_alphas([picture.alpha], enlarging(4, smooth=True))[0]
     assert large.dtype == dtype
     around = np.ones((3, 3), np.uint8)
     for value, shrunk in (
@@ -89,7 +90,7 @@ def test_soft_alpha_stays_empty_and_full_where_it_was(dtype: Any) -> None:
 
 def test_alpha_of_a_translation_is_untouched() -> None:
     picture = ball()
-    result = translate_picture(picture, Enlarge(1, "translation"))
+    result = translate_picture(picture, enlarging(1, "translation"))
     np.testing.assert_array_equal(result.alpha, picture.alpha)
 
 
@@ -97,7 +98,7 @@ def test_alpha_of_a_translation_is_untouched() -> None:
 @pytest.mark.parametrize("alpha", [False, True])
 def test_a_translation_paints_grey_pictures_in_colour(tmp_path: Path, dtype: Any, alpha: bool) -> None:
     class Tint(Enlarge):
-        def __call__(self, picture: Any, /) -> Any:
+        def translated(self, picture: Any) -> Any:
             return picture // np.array([1, 2, 4], picture.dtype) if picture.ndim == 3 else picture
 
     color, profile = noise(6, 5, dtype=dtype), b"." * 16 + b"GRAY" + b"." * 99
@@ -106,11 +107,11 @@ def test_a_translation_paints_grey_pictures_in_colour(tmp_path: Path, dtype: Any
     write_picture(Picture(color=color, alpha=cover, icc_profile=profile), path)
     source = read_picture(path)
     assert (source.color.ndim, source.icc_profile) == (2, profile)
-    result = translate_picture(source, Tint(1, "translation"))
+    result = translate_picture(source, Chain((Tint(1, "translation"),)))
     np.testing.assert_array_equal(result.color, np.dstack([color, color // 2, color // 4]))
     assert result.icc_profile is None
     assert "colour profile" in result.notices[0]
-    kept = translate_picture(source, Tint(1))
+    kept = translate_picture(source, Chain((Tint(1),)))
     assert (kept.color.ndim, kept.icc_profile, kept.notices) == (2, profile, ())
 
 
@@ -118,7 +119,7 @@ def test_colour_under_data_alpha_is_kept() -> None:
     """Gloss maps hide nothing: where alpha is 0 the picture goes on."""
     color, alpha = noise(16, 16, 3), np.full((16, 16), 255, np.uint8)
     alpha[:, :8] = 0
-    result = translate_picture(Picture(color=color, alpha=alpha), Enlarge(2))
+    result = translate_picture(Picture(color=color, alpha=alpha), enlarging(2))
     np.testing.assert_array_equal(result.color, color.repeat(2, 0).repeat(2, 1))
 
 

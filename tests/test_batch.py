@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from folders import Double, config, draw, tree
+from folders import Double, config, doubling, draw, tree
 from onnx_models import make_model
 from PIL import Image
 
 from models.errors import BadPicture, UnknownModel
 from translate.batch import AHEAD, run
 from translate.config import RunConfig
+from translate.inference.chain import Chain
 
 
 def test_what_exists_is_skipped_or_replaced(tmp_path: Path) -> None:
@@ -26,17 +27,17 @@ def test_what_exists_is_skipped_or_replaced(tmp_path: Path) -> None:
     out.mkdir()
     (out / "a.png").write_bytes(b"mine")
     opened: list[int] = []
-    report = run(config(pictures, out=out), Double(), on_open=lambda translator, files: opened.append(files))
+    report = run(config(pictures, out=out), doubling(), on_open=lambda chain, files: opened.append(files))
     assert [outcome.status for outcome in report.outcomes] == ["skipped", "done"]
     assert (out / "a.png").read_bytes() == b"mine"
     assert opened == [1]
-    run(config(pictures, out=out, on_exists="overwrite"), Double())
+    run(config(pictures, out=out, on_exists="overwrite"), doubling())
     assert (out / "a.png").read_bytes() != b"mine"
 
 
 def test_nothing_is_opened_if_all_is_done(tmp_path: Path) -> None:
     picture = draw(tmp_path / "in/a.png")
-    run(config(picture, out=tmp_path / "out"), Double())
+    run(config(picture, out=tmp_path / "out"), doubling())
     report = run(config(picture, out=tmp_path / "out"))  # opening 'double' by name would fail
     assert (report.count("skipped"), report.device, report.exit_code) == (1, "", 0)
 
@@ -49,7 +50,7 @@ def test_a_file_that_fails_is_reported_and_the_others_are_done(tmp_path: Path, f
     for name in "abcdefghijkl":
         draw(pictures / f"{name}.png")
     (pictures / "b.png").write_bytes(b"")
-    report = run(config(pictures, out=out), Double(fails, at=3))
+    report = run(config(pictures, out=out), doubling(fails, at=3))
     assert (report.count("done"), report.count("failed"), report.exit_code) == (10, 2, 1)
     assert report.outcomes[1].reason == f"cannot read {pictures / 'b.png'}: the file is empty."
     assert str(pictures / "d.png") in report.outcomes[3].reason
@@ -63,7 +64,7 @@ def test_results_that_cannot_be_written_are_reported(tmp_path: Path) -> None:
     draw(pictures / "b.png")
     out.mkdir()
     (out / "sub").write_text("a file where a folder is needed")
-    report = run(config(pictures, out=out), Double())
+    report = run(config(pictures, out=out), doubling())
     failed = [outcome for outcome in report.outcomes if outcome.status == "failed"]
     assert [outcome.input.name for outcome in failed] == ["a.png"]
     assert "cannot write" in failed[0].reason
@@ -81,7 +82,7 @@ def test_a_folder_that_may_not_be_listed_is_reported(tmp_path: Path, monkeypatch
         return scan(place)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    report = run(config(tmp_path / "in", out=tmp_path / "out"), Double())
+    report = run(config(tmp_path / "in", out=tmp_path / "out"), doubling())
     assert [outcome.status for outcome in report.outcomes] == ["done", "failed"]
     assert report.outcomes[1].reason == f"cannot list {closed}: Permission denied."
 
@@ -91,10 +92,10 @@ def test_stop_finishes_what_is_in_hand(tmp_path: Path) -> None:
     for number in range(20):
         draw(pictures / f"{number:02}.png")
     stop = threading.Event()
-    report = run(config(pictures, out=out), Double(at=5, then=stop.set), stop=stop)
+    report = run(config(pictures, out=out), doubling(at=5, then=stop.set), stop=stop)
     assert (report.count("done"), report.interrupted, report.exit_code) == (5, True, 130)
     assert tree(out) == {f"{number:02}.png" for number in range(5)}
-    assert run(config(pictures, out=out), Double()).count("done") == 15
+    assert run(config(pictures, out=out), doubling()).count("done") == 15
 
 
 def test_only_a_few_pictures_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +119,7 @@ def test_only_a_few_pictures_are_in_memory(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(batch, "read_picture", count_read)
     monkeypatch.setattr(batch, "write_picture", count_written)
-    run(config(pictures, out=tmp_path / "out"), Double())
+    run(config(pictures, out=tmp_path / "out"), doubling())
     assert written[0] == 30
     assert most[0] <= 2 * AHEAD + 1
 
@@ -146,7 +147,7 @@ def test_large_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(batch, "translate_picture", count_translated)
     monkeypatch.setattr(batch, "write_picture", count_written)
-    assert run(config(pictures, out=tmp_path / "out"), Double()).count("done") == 12
+    assert run(config(pictures, out=tmp_path / "out"), doubling()).count("done") == 12
     assert piled == [0] * 12
 
 
@@ -154,7 +155,7 @@ def test_the_report_as_json(tmp_path: Path) -> None:
     picture = draw(tmp_path / "in/é.png")
     empty = tmp_path / "in/z.png"
     empty.write_bytes(b"")
-    content = json.loads(run(config(picture, empty, out=tmp_path / "out"), Double()).to_json())
+    content = json.loads(run(config(picture, empty, out=tmp_path / "out"), doubling()).to_json())
     assert (content["done"], content["failed"], content["skipped"]) == (1, 1, 0)
     done, failed = content["files"]
     assert done["input"] == str(picture)
@@ -168,7 +169,7 @@ def test_with_a_real_model(tmp_path: Path) -> None:
     picture = draw(tmp_path / "in/a.png", 6)
     rgba = np.dstack([np.full((5, 3, 3), 200, np.uint8), np.full((5, 3), 128, np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "in/b.png")
-    settings = RunConfig(inputs=(tmp_path / "in",), model=str(model), out=tmp_path / "out", device="cpu")
+    settings = RunConfig(inputs=(tmp_path / "in",), model=(str(model),), out=tmp_path / "out", device="cpu")
     report = run(settings)
     assert [(o.status, o.size_after, o.model) for o in report.outcomes] == [
         ("done", (24, 24), "times4"),
@@ -183,3 +184,43 @@ def test_with_a_real_model(tmp_path: Path) -> None:
 def test_an_unknown_model_is_told_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel, match="double"):
         run(config(draw(tmp_path / "in/a.png"), out=tmp_path / "out"))
+
+
+def test_small_pictures_of_one_size_are_translated_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = tmp_path / "in"
+    for number in range(10):
+        draw(pictures / f"{number:02}.png")
+    draw(pictures / "10.png", side=6)
+    (pictures / "11.png").write_text("no picture")
+    for number in range(12, 15):
+        Image.fromarray(np.full((4, 4, 4), 10 * number, np.uint8)).save(pictures / f"{number}.png")
+    monkeypatch.setattr(Double, "most", 4)
+    alone, together = doubling(), Double()
+    report = run(config(pictures, out=tmp_path / "out"), Chain((together,)))
+    assert report.count("done") == 14
+    assert together.batches == [4, 4, 2, 1, 3]
+    assert all(outcome.how == "in one piece" for outcome in report.outcomes if outcome.status == "done")
+    monkeypatch.setattr(Double, "most", 1)
+    run(config(pictures, out=tmp_path / "alone"), alone)
+    for file in sorted((tmp_path / "out").iterdir()):
+        assert file.read_bytes() == (tmp_path / "alone" / file.name).read_bytes()
+
+
+def test_one_that_fails_among_many_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Choosy(Double):
+        most = 8
+
+        def translated(self, picture: Any) -> Any:
+            if (picture == 40).all():
+                raise RuntimeError("not this one")
+            return super().translated(picture)
+
+    pictures = tmp_path / "in"
+    pictures.mkdir()
+    for number in range(8):
+        Image.fromarray(np.full((4, 4, 3), 10 * number, np.uint8)).save(pictures / f"{number}.png")
+    report = run(config(pictures, out=tmp_path / "out"), Chain((Choosy(),)))
+    assert [(outcome.input.name, outcome.status) for outcome in report.outcomes if outcome.status != "done"] == [
+        ("4.png", "failed")
+    ]
+    assert "not this one" in report.outcomes[4].reason

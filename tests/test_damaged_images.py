@@ -18,6 +18,7 @@ from PIL import Image
 from models.errors import BadPicture, TooLarge
 from translate.convert import translate_picture
 from translate.images import PARTIAL, Picture, read_picture, write_picture
+from translate.inference.chain import Chain
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged files; the command silences it too
 
@@ -122,10 +123,11 @@ def test_opencv_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
 
 def test_what_a_format_cannot_hold_is_refused_before_it_is_computed(tmp_path: Path) -> None:
     translator = Enlarge(4)
+    chain = Chain((translator,))
     with pytest.raises(BadPicture, match="16,383"):
-        translate_picture(Picture(color=noise(1, 5000), format="WEBP"), translator)
+        translate_picture(Picture(color=noise(1, 5000), format="WEBP"), chain)
     with pytest.raises(BadPicture, match="65,500"):
-        translate_picture(Picture(color=noise(1, 16_376), format="JPEG"), translator)
+        translate_picture(Picture(color=noise(1, 16_376), format="JPEG"), chain)
     assert not translator.seen
     with pytest.raises(BadPicture, match="alpha"):
         write_picture(Picture(color=noise(4, 4), alpha=noise(4, 4), format="JPEG"), tmp_path / "x.jpg")

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from pictures import DEEP, LOSSLESS, Enlarge, noise
+from pictures import DEEP, LOSSLESS, enlarging, noise
 from PIL import Image
 
 from translate.convert import translate_picture
@@ -70,7 +70,7 @@ def test_16_bit_gradient_keeps_its_levels(tmp_path: Path) -> None:
     for form in ("PNG", "TIFF"):
         path = tmp_path / f"x{LOSSLESS[form]}"
         write_picture(Picture(color=np.dstack([ramp] * 3), format=form), path)
-        result = translate_picture(read_picture(path), Enlarge(2))
+        result = translate_picture(read_picture(path), enlarging(2))
         write_picture(result, path)
         assert len(np.unique(read_picture(path).color)) == 4096
 
@@ -124,7 +124,7 @@ def test_profile_exif_and_resolution_survive(tmp_path: Path, form: str, dtype: t
     source = Picture(color=color, format=form, icc_profile=icc, exif=exif.tobytes(), dpi=(300, 150))
     path = tmp_path / "x"
     write_picture(source, path)
-    write_picture(translate_picture(read_picture(path), Enlarge(2)), path)
+    write_picture(translate_picture(read_picture(path), enlarging(2)), path)
     back = read_picture(path)
     if form in ("PNG", "TIFF", "JPEG", "WEBP"):
         assert back.icc_profile == icc

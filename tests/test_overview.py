@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from folders import Double, config, draw
+from folders import Double, config, doubling, draw
 from PIL import Image
 
 from models.errors import UsageError
 from translate.batch import run
+from translate.inference.chain import Chain
 
 
 def test_an_overview_replaces_nothing_but_an_overview(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_an_overview_replaces_nothing_but_an_overview(tmp_path: Path) -> None:
     ):
         translator = Double()
         with pytest.raises(UsageError, match=r"overview .*(give it another|name another)|is no overview"):
-            run(config(*inputs, out=out, overview=overview), translator)
+            run(config(*inputs, out=out, overview=overview), Chain((translator,)))
         assert translator.calls == 0
         assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
 
@@ -43,27 +44,27 @@ def test_overviews_in_the_input_folder_are_no_input(tmp_path: Path) -> None:
     draw(tmp_path / "a.png")
     for name in ("one.png", "two.png", "one.png"):
         options: dict[str, Any] = {"out": tmp_path / "out", "on_exists": "overwrite", "overview": tmp_path / name}
-        assert [o.input.name for o in run(config(tmp_path, **options), Double()).outcomes] == ["a.png"]
+        assert [o.input.name for o in run(config(tmp_path, **options), doubling()).outcomes] == ["a.png"]
     sheet = tmp_path / "one.png"
     with pytest.raises(UsageError, match="is also an input"):
-        run(config(sheet, out=tmp_path / "out", overview=sheet), Double())
-    assert run(config(sheet, out=tmp_path / "out"), Double()).count("done") == 1
+        run(config(sheet, out=tmp_path / "out", overview=sheet), doubling())
+    assert run(config(sheet, out=tmp_path / "out"), doubling()).count("done") == 1
 
 
 def test_an_overview_that_fails_costs_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw(tmp_path / "in/a.png")
     (tmp_path / "file").write_text("")
-    report = run(config(picture, out=tmp_path / "out", overview=tmp_path / "file/sheet.png"), Double())
+    report = run(config(picture, out=tmp_path / "out", overview=tmp_path / "file/sheet.png"), doubling())
     assert (report.count("done"), report.exit_code) == (1, 1)
     assert "cannot write" in report.problem
     assert "file/sheet.png" in report.problem
     assert json.loads(report.to_json())["problem"] == report.problem
     monkeypatch.setattr("translate.overview._cell", lambda *arguments: bytearray(2**62))
     options: dict[str, Any] = {"out": tmp_path / "out2", "overview": tmp_path / "sheet.png"}
-    assert "MemoryError" in run(config(picture, **options), Double()).problem
+    assert "MemoryError" in run(config(picture, **options), doubling()).problem
     picture.write_bytes(b"")
     options["out"] = tmp_path / "out3"
-    report = run(config(picture, **options), Double())
+    report = run(config(picture, **options), doubling())
     assert (report.problem, report.count("failed"), report.exit_code) == ("", 1, 1)
     assert not (tmp_path / "sheet.png").exists()
 
@@ -75,10 +76,10 @@ def test_overview_of_relative_and_absolute_and_odd_names(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     drawn: list[str] = []
     monkeypatch.setattr("translate.overview._fitting", lambda text, width, font: drawn.append(text) or text)
-    report = run(config(Path("in"), odd, out=tmp_path / "out", overview=tmp_path / "sheet.png"), Double())
+    report = run(config(Path("in"), odd, out=tmp_path / "out", overview=tmp_path / "sheet.png"), doubling())
     assert (report.problem, drawn) == ("", ["in/a.png", "b\ufffd.png"])
     monkeypatch.setattr(os.path, "commonpath", lambda paths: (_ for _ in ()).throw(ValueError("other drives")))
-    report = run(config(Path("in"), odd, out=tmp_path / "out2", overview=tmp_path / "sheet.png"), Double())
+    report = run(config(Path("in"), odd, out=tmp_path / "out2", overview=tmp_path / "sheet.png"), doubling())
     assert (report.problem, drawn[2]) == ("", "in/a.png")
     assert json.loads(report.to_json())["files"][1]["input"] == str(odd)
     report.to_json().encode("ascii")
@@ -96,7 +97,7 @@ def test_overview_shows_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     grey[:4, :, 3] = 0
     Image.fromarray(grey).save(pictures / "alpha.png")
     options: dict[str, Any] = {"out": out, "overview": sheet}
-    run(config(pictures, **options), Double())
+    run(config(pictures, **options), doubling())
     with Image.open(sheet) as image:
         width, height = image.size
         pixels = np.asarray(image)
@@ -107,5 +108,5 @@ def test_overview_shows_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (before[128:] == 255).all()
     assert set(np.unique(before[:128])) == {104, 152}
     sheet_time = sheet.stat().st_mtime_ns
-    run(config(pictures, **options), Double())
+    run(config(pictures, **options), doubling())
     assert sheet.stat().st_mtime_ns == sheet_time  # nothing new to show

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from folders import Double, config, draw, tree
+from folders import Double, config, doubling, draw, tree
 from PIL import Image
 
 from models.errors import UsageError
 from translate.batch import run
 from translate.images import PARTIAL
+from translate.inference.chain import Chain
 from translate.plan import plan
 from translate.report import Outcome
 
@@ -27,7 +28,7 @@ def test_a_tree_is_mirrored_and_the_rest_is_left_alone(tmp_path: Path) -> None:
     (pictures / "link.png").symlink_to(tmp_path / "elsewhere/i.png")
     (pictures / "folder").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     told: list[Outcome] = []
-    report = run(config(pictures, out=out), Double(), on_progress=told.append)
+    report = run(config(pictures, out=out), doubling(), on_progress=told.append)
     assert tree(out) == {"a.png", "B c/d.JPG", "B c/ü/e.webp", "B c/ü/f.tga", "日本/g.bmp"}
     assert (report.exit_code, report.count("done"), report.device) == (0, 5, "test")
     assert {outcome.input for outcome in told} == {outcome.input for outcome in report.outcomes}
@@ -41,7 +42,7 @@ def test_a_tree_is_mirrored_and_the_rest_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_single_file_goes_to_out_under_its_name_whatever_its_extension(tmp_path: Path) -> None:
     picture = draw(tmp_path / "in/x.png").rename(tmp_path / "in/x.texture")
-    run(config(picture, out=tmp_path / "out"), Double())
+    run(config(picture, out=tmp_path / "out"), doubling())
     assert tree(tmp_path / "out") == {"x.texture"}
 
 
@@ -50,7 +51,7 @@ def test_out_inside_the_input_is_not_read_again(tmp_path: Path) -> None:
     out = tmp_path / "sub/out"
     options = {"out": out, "on_exists": "overwrite", "overview": tmp_path / "sheet.png"}
     for _ in range(2):
-        report = run(config(tmp_path, **options), Double())
+        report = run(config(tmp_path, **options), doubling())
         assert [outcome.input.name for outcome in report.outcomes] == ["a.png"]
     assert tree(out) == {"a.png"}
 
@@ -73,7 +74,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(tmp_path: Pat
     ):
         translator = Double()
         with pytest.raises(UsageError, match=reason):
-            run(config(*inputs, **({"out": out} | options)), translator)
+            run(config(*inputs, **({"out": out} | options)), Chain((translator,)))
         assert translator.calls == 0
         assert not out.exists()
     assert len(plan(config(one, one, out=out))) == 1
@@ -101,6 +102,6 @@ def test_names_that_differ_in_case_alone(tmp_path: Path, monkeypatch: pytest.Mon
 def test_one_input_with_two_results_is_told_twice(tmp_path: Path) -> None:
     picture = draw(tmp_path / "in/sub/a.png")
     out = tmp_path / "out"
-    report = run(config(tmp_path / "in", picture.parent, out=out), Double(RuntimeError("first"), at=1))
+    report = run(config(tmp_path / "in", picture.parent, out=out), doubling(RuntimeError("first"), at=1))
     assert [(o.status, o.output) for o in report.outcomes] == [("failed", out / "sub/a.png"), ("done", out / "a.png")]
     assert report.exit_code == 1

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.errors import TranslateError
-    from translate.inference import Translator
+    from translate.inference import Chain, Translator
 
-__all__ = ["TranslateError", "Translator"]
+__all__ = ["Chain", "TranslateError", "Translator"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are asked for (PEP 562)."""
-    if name == "Translator":
-        from translate.inference import Translator
+    if name in ("Chain", "Translator"):
+        import translate.inference
 
-        return Translator
+        return getattr(translate.inference, name)
     if name == "TranslateError":
         from models.errors import TranslateError
 

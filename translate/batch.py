@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -13,8 +14,9 @@ from pathlib import Path
 
 from models.errors import TranslateError
 from translate.config import RunConfig
-from translate.convert import Translates, translate_picture
+from translate.convert import alike, translate_picture, translate_pictures
 from translate.images import Picture, read_picture, write_picture
+from translate.inference.chain import Chain
 from translate.overview import write_overview
 from translate.plan import Job, plan
 from translate.report import Outcome, Report
@@ -22,7 +24,7 @@ from translate.report import Outcome, Report
 READERS = 2
 WRITERS = 2
 AHEAD = 4
-"""Pictures read before their turn, and as many written after it: what bounds the memory ..."""
+"""Pictures whose reading has begun before their turn, and as many written after it: what bounds the memory ..."""
 AHEAD_PIXELS = 64_000_000
 """... together with this: no more is read, or translated, while pictures with so many pixels wait."""
 
@@ -35,6 +37,7 @@ class _Work:
     picture: Picture | None = None
     size_before: tuple[int, int] | None = None
     seconds: float = 0.0
+    how: str = ""
     reason: str = ""
     """What went wrong; the remaining stages are left out."""
 
@@ -63,6 +66,7 @@ class _Work:
             size_before=self.size_before,
             size_after=picture.size if picture else None,
             seconds=round(self.seconds, 3),
+            how=self.how if picture else "",
             reason=self.reason,
             notices=picture.notices if picture else (),
         )
@@ -70,17 +74,17 @@ class _Work:
 
 def run(
     config: RunConfig,
-    translator: Translates | None = None,
+    chain: Chain | None = None,
     *,
-    on_open: Callable[[Translates, int], None] = lambda translator, files: None,
+    on_open: Callable[[Chain, int], None] = lambda chain, files: None,
     on_progress: Callable[[Outcome], None] = lambda outcome: None,
     stop: threading.Event | None = None,
 ) -> Report:
     """Convert everything that the configuration names.
 
     Args:
-        translator: what translates; opened by name when first needed if None.
-        on_open: told the translator and how many files it will get; not called if nothing is left to do.
+        chain: what translates; opened by name when first needed if None.
+        on_open: told the chain and how many files it will get; not called if nothing is left to do.
         on_progress: told each outcome as it happens.
         stop: once set, the files in flight are finished and the rest is left.
     Raises:
@@ -90,6 +94,7 @@ def run(
     start = time.perf_counter()
     stop = stop or threading.Event()
     jobs = plan(config)
+    models = " + ".join(config.model)
     outcomes: dict[Path, Outcome] = {}
     """By result, for one input may have several."""
 
@@ -100,13 +105,13 @@ def run(
     due = deque[Job]()
     for job in jobs:
         if job.problem:
-            tell(_Work(job, reason=job.problem).outcome(config.model))
+            tell(_Work(job, reason=job.problem).outcome(models))
         elif config.on_exists == "skip" and job.target.is_file():
             tell(
                 Outcome(
                     input=job.source,
                     output=job.target,
-                    model=config.model,
+                    model=models,
                     status="skipped",
                     reason="it is there already",
                 )
@@ -115,13 +120,13 @@ def run(
             due.append(job)
     device = ""
     if due:
-        translator = translator or _open(config)
-        device = translator.device
-        on_open(translator, len(due))
-        _convert(due, translator, config, tell, stop)
+        chain = chain or _open(config)
+        device = chain.device
+        on_open(chain, len(due))
+        _convert(due, chain, config, tell, stop)
     report = Report(
         outcomes=tuple(outcomes[job.target] for job in jobs if job.target in outcomes),
-        model=config.model,
+        model=models,
         device=device,
         seconds=time.perf_counter() - start,
         interrupted=stop.is_set() and len(outcomes) < len(jobs),
@@ -136,21 +141,24 @@ def run(
     return report
 
 
-def _open(config: RunConfig) -> Translates:
-    from translate.inference import Translator
-
-    return Translator.open(
+def _open(config: RunConfig) -> Chain:
+    return Chain.open(
         config.model,
         config.device,
         precision=config.precision,
         tile=config.tile,
+        statistics=config.statistics,
+        memory=config.memory,
         max_pixels=config.max_pixels,
+        size=config.size,
+        strength=config.strength,
+        scale=config.scale,
     )
 
 
 def _convert(
     due: deque[Job],
-    translator: Translates,
+    chain: Chain,
     config: RunConfig,
     tell: Callable[[Outcome], None],
     stop: threading.Event,
@@ -165,26 +173,79 @@ def _convert(
     def write(work: _Work, picture: Picture) -> _Work:
         return work.advance(lambda: write_picture(picture, work.job.target))
 
-    model = translator.manifest.name
-    reading, writing = deque[tuple[_Work, Future[_Work]]](), deque[tuple[_Work, Future[_Work]]]()
+    writing = deque[tuple[_Work, Future[_Work]]]()
     with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers:
-        while (due or reading) and not stop.is_set():
-            while due and (not reading or (len(reading) < AHEAD and _pixels(reading) <= AHEAD_PIXELS)):
-                work = _Work(due.popleft())
-                reading.append((work, readers.submit(read, work)))
-            work = reading.popleft()[1].result()
-            if work.picture:
-                work.advance(partial(translate_picture, work.picture, translator))
-            if work.picture and not work.reason:
-                writing.append((work, writers.submit(write, work, work.picture)))
-            else:
-                tell(work.outcome(model))
-            while writing and (len(writing) >= AHEAD or _pixels(writing) > AHEAD_PIXELS or writing[0][1].done()):
-                tell(writing.popleft()[1].result().outcome(model))
-        for _, future in reading:
-            future.cancel()
+        reading = _Reading(due, lambda work: readers.submit(read, work))
+        while not stop.is_set() and (group := reading.group(chain)):
+            for work in _translated(group, chain):
+                if work.picture and not work.reason:
+                    writing.append((work, writers.submit(write, work, work.picture)))
+                else:
+                    tell(work.outcome(chain.name))
+            most = max(AHEAD, len(group))
+            while writing and (len(writing) > most or _pixels(writing) > AHEAD_PIXELS or writing[0][1].done()):
+                tell(writing.popleft()[1].result().outcome(chain.name))
+        reading.cancel()
         for _, future in writing:
-            tell(future.result().outcome(model))
+            tell(future.result().outcome(chain.name))
+
+
+class _Reading:
+    """Pictures on their way in, in order."""
+
+    def __init__(self, due: deque[Job], submit: Callable[[_Work], Future[_Work]]) -> None:
+        self._due, self._submit = due, submit
+        self._waiting = deque[tuple[_Work, Future[_Work]]]()
+
+    def group(self, chain: Chain) -> list[_Work]:
+        """The next picture with those right behind it that are best translated with it; empty at the end."""
+        group: list[_Work] = []
+        most = 1
+        while len(group) < most and self._top_up():
+            work = self._waiting[0][1].result()
+            if group and not (work.picture and group[0].picture and alike(group[0].picture, work.picture)):
+                break
+            self._waiting.popleft()
+            group.append(work)
+            if work.picture and len(group) == 1:
+                most = chain.together(*work.picture.size)
+        return group
+
+    def cancel(self) -> None:
+        """Leave what has not begun."""
+        for _, future in self._waiting:
+            future.cancel()
+
+    def _top_up(self) -> bool:
+        """Begin to read what may be begun; false at the end."""
+        while self._due and (
+            not self._waiting or (len(self._waiting) < AHEAD and _pixels(self._waiting) <= AHEAD_PIXELS)
+        ):
+            work = _Work(self._due.popleft())
+            self._waiting.append((work, self._submit(work)))
+        return bool(self._waiting)
+
+
+def _translated(group: list[_Work], chain: Chain) -> list[_Work]:
+    """All at once; where that fails, one by one, so that each picture answers for itself."""
+    pictures = [work.picture for work in group if work.picture]
+    if len(pictures) > 1:
+        start = time.perf_counter()
+        with contextlib.suppress(Exception):
+            made = translate_pictures(pictures, chain)
+            seconds = (time.perf_counter() - start) / len(group)
+            for work, picture in zip(group, made, strict=True):
+                work.how, work.picture, work.seconds = chain.how(*pictures[0].size), picture, work.seconds + seconds
+            return group
+    for work in group:
+        if work.picture:
+            work.advance(partial(_translate, work, work.picture, chain))
+    return group
+
+
+def _translate(work: _Work, picture: Picture, chain: Chain) -> Picture:
+    work.how = chain.how(*picture.size)
+    return translate_picture(picture, chain)
 
 
 def _pixels(waiting: Iterable[tuple[_Work, Future[_Work]]]) -> int:

@@ -20,10 +20,12 @@ HELP = """usage: translate COMMAND ...
 Turn one kind of picture into another.
 
   run      convert pictures and folders: translate run pictures -m texture-x4 -o out
-  models   list, show NAME, or zoo: the models that are here, and the networks that can be trained
+  models   list, show NAME, import FILE or zoo: the models that are here, and the networks that can be trained
   app      serve the web page
   train    pix2pix, cyclegan or srgan: translate train srgan --data DIR --out RUN
   export   turn a training run into one .onnx file
+  bench    how fast a model runs on this machine, on each device
+  doctor   what this machine has, what of it works, and how to mend the rest
 
 `translate COMMAND --help` tells more; `translate --version` the version.
 Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.
@@ -186,6 +188,15 @@ def _models(arguments: list[str]) -> int:
         from translate.store import find_model
 
         print_manifest(find_model(names[0]))
+    elif what == "import":
+        from translate.config import ImportConfig
+
+        imported = _parse(ImportConfig, names, "models import")
+        from translate.console import print_imported
+        from translate.foreign import import_model
+
+        print("trying the model on a photograph ...", file=sys.stderr)
+        print_imported(import_model(imported))
     elif what == "zoo" and not names:
         try:
             from models.zoo import zoo_table
@@ -195,16 +206,42 @@ def _models(arguments: list[str]) -> int:
 
         print_zoo(zoo_table())
     else:
-        raise UsageError("say translate models list, translate models show NAME, or translate models zoo.")
+        raise UsageError("say translate models list, show NAME, import FILE --name NAME, or zoo.")
     return 0
 
 
-MODELS_HELP = """usage: translate models [list | show NAME | zoo]
+MODELS_HELP = """usage: translate models [list | show NAME | import FILE --name NAME | zoo]
 
-  list  the models that can be run (the default)
-  show  what one model, or an .onnx file, says of itself
-  zoo   the networks that can be trained, with parameters and multiply-adds (needs the extra 'train')
+  list    the models that can be run (the default)
+  show    what one model, or an .onnx file, says of itself
+  import  bring another program's .onnx file here; `translate models import --help` tells more
+  zoo     the networks that can be trained, with parameters and multiply-adds (needs the extra 'train')
 """
+
+
+def _bench(arguments: list[str]) -> int:
+    from translate.config import BenchConfig
+
+    config = _parse(BenchConfig, arguments, "bench")
+    from translate.bench import bench
+    from translate.console import print_bench, steps
+
+    with steps() as on_progress:
+        found = bench(config.model, config.size, config.device, config.seconds, on_progress)
+    print(found.to_json()) if config.json else print_bench(found)
+    return found.exit_code
+
+
+def _doctor(arguments: list[str]) -> int:
+    from translate.config import DoctorConfig
+
+    config = _parse(DoctorConfig, arguments, "doctor")
+    from translate.console import print_diagnosis
+    from translate.doctor import examine
+
+    found = examine(config.device)
+    print(found.to_json()) if config.json else print_diagnosis(found)
+    return found.exit_code
 
 
 def _app(arguments: list[str]) -> int:
@@ -223,6 +260,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "app": _app,
     "train": _train,
     "export": _export,
+    "bench": _bench,
+    "doctor": _doctor,
 }
 
 if __name__ == "__main__":

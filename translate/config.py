@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +35,31 @@ Counts = Annotated[dict[str, int], _named(int)]
 Weights = Annotated[dict[str, float], _named(float)]
 
 
+def _bytes() -> PrimitiveConstructorSpec[int]:
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+    def read(words: list[str]) -> int:
+        number, unit = re.fullmatch(r"([\d.]*) *(\w*)", words[0]).groups()  # type: ignore[union-attr]
+        return int(float(number) * units[unit.upper()])
+
+    def try_read(words: list[str]) -> int:
+        try:
+            return read(words)
+        except (AttributeError, KeyError, ValueError, OverflowError):
+            raise ValueError(f"{words[0]!r} is no amount of memory; write 800MB or 2GB") from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="BYTES",
+        instance_from_str=try_read,
+        is_instance=lambda value: isinstance(value, int),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+Bytes = Annotated[int, _bytes()]
+
+
 def _check(*rules: tuple[bool, str]) -> None:
     for ok, complaint in rules:
         if not ok:
@@ -53,14 +79,29 @@ class RunConfig:
 
     inputs: Positional[tuple[Path, ...]]
     """Picture files and folders; folders are searched in depth and mirrored."""
-    model: Annotated[str, arg(aliases=["-m"])]
-    """Name of an installed model (`translate models list`) or path of an .onnx file."""
+    model: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=["-m"])]
+    """Name of an installed model (`translate models list`) or path of an .onnx file; given again, the next one works
+    on what the one before it made."""
     out: Annotated[Path, arg(aliases=["-o"])]
     """Folder for the results."""
     device: Annotated[str, arg(aliases=["-d"])] = "auto"
-    """auto, cpu (ONNX Runtime), openvino, cuda or cuda:N. auto says what it chose."""
+    """auto: the fastest that works, and says which. cpu (ONNX Runtime), openvino, openvino:GPU, openvino:NPU, cuda,
+    cuda:N, tensorrt, tensorrt:N, onnxruntime, onnxruntime:PROVIDER (CoreML, Dml ...): that one, or an error."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    """Arithmetic of the network. auto: the fastest that the device reports it can do."""
+    """Arithmetic of the network. auto: the fastest that the device has and that was measured to stay within 50 dB of
+    fp32 with this model."""
+    size: Literal["auto", "full"] | int = "auto"
+    """Long side in pixels at which a translation is painted. auto: the one that the model was trained for, which keeps
+    what it paints in scale; larger pictures are shrunk to it and get their own fine detail back. full: all pixels."""
+    strength: float = 1.0
+    """How much of the result is mixed into the picture, in linear light: 0 nothing, 1 all."""
+    scale: float | None = None
+    """Side of the result / side of the picture, below what the model gives: its result is shrunk."""
+    statistics: Literal["auto", "exact", "thumbnail"] = "auto"
+    """How models that normalise by the whole picture see it where it is too large for one piece. exact: as if it were
+    in one piece; thumbnail: by a small version of it, with less memory. auto: exact where that fits."""
+    memory: Bytes | None = None
+    """Working memory, such as 1GB or 500MB, beside 1 GB for the program. Half of what is free if not given."""
     tile: int = TILE
     """Largest side, in input pixels, that is computed in one piece where the model allows tiles."""
     on_exists: Literal["skip", "overwrite", "error"] = "skip"
@@ -75,7 +116,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         _check(
             (len(self.inputs) > 0, "no input: name at least one picture or folder"),
-            (self.model != "", "no model: name one with -m"),
+            (len(self.model) > 0 and all(self.model), "no model: name one with -m"),
             (self.tile >= MIN_TILE, f"--tile {self.tile} is too small; use {MIN_TILE} or more pixels"),
             (self.max_pixels >= 1, f"--max-pixels {self.max_pixels} refuses everything"),
             (
@@ -313,6 +354,80 @@ class ExportConfig:
     """The .onnx file to write."""
     generator: str = ""
     """Which of the run's generators, where it has several (CycleGAN: ab or ba)."""
+
+
+ValueRange = Literal["guess", "0..1", "-1..1", "0..255"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportConfig:
+    """Bring another program's ONNX model into the user's folder. What is not said here is found by trying it on a
+    photograph, and printed with the reason."""
+
+    file: Positional[Path]
+    """The .onnx file: one picture [N, C, H, W] of floats in, one out, by any names."""
+    name: str
+    """What to call it: letters, digits, '.', '_' and '-'."""
+    replace: bool = False
+    """Replace a model of that name."""
+    task: Literal["guess", "translation", "super-resolution"] = "guess"
+    """What it does. Super-resolution if its results are larger than its pictures, else translation."""
+    scale: int | None = None
+    """Side of its results / side of its pictures, to be sure: another one than is measured is refused."""
+    range: ValueRange = "guess"
+    """Values that are black and white to it, going in and coming out."""
+    input_range: ValueRange = "guess"
+    """The same, going in only."""
+    output_range: ValueRange = "guess"
+    """The same, coming out only."""
+    channel_order: Literal["guess", "rgb", "bgr"] = "guess"
+    """Which colour comes first. A photograph seldom tells; rgb is usual."""
+    work_size: int | None = None
+    """Long side in pixels of the pictures that it was trained on, for translations."""
+    source: str = ""
+    """Pictures that it reads, in words: 'day'."""
+    target: str = ""
+    """Pictures that it makes, in words: 'night'."""
+    license: str = ""
+    """Terms of the weights, such as CC-BY-4.0."""
+
+    def __post_init__(self) -> None:
+        _check(
+            (self.scale is None or self.scale >= 1, f"--scale {self.scale} must be 1 or more"),
+            (self.work_size is None or self.work_size >= 1, f"--work-size {self.work_size} must be 1 or more"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorConfig:
+    """What this machine has, what of it loads, and what to do about the rest."""
+
+    device: Annotated[str, arg(aliases=["-d"])] = ""
+    """Try only this one, as in `translate run`; exit code 1 if it does not work. All that there are if empty."""
+    json: bool = False
+    """Print JSON on standard output instead of the tables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig:
+    """How fast a model runs on this machine, on each device in each precision."""
+
+    model: Positional[str]
+    """Name of an installed model (`translate models list`) or path of an .onnx file."""
+    size: int = 512
+    """Side in pixels of the square picture."""
+    device: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=["-d"])] = ()
+    """Measure only this one, as in `translate run`; may be repeated."""
+    seconds: float = 2.0
+    """How long each device is measured in each precision, at least three pictures."""
+    json: bool = False
+    """Print JSON on standard output instead of the table."""
+
+    def __post_init__(self) -> None:
+        _check(
+            (1 <= self.size <= 16384, f"--size {self.size} must be from 1 to 16384"),
+            (self.seconds > 0, f"--seconds {self.seconds} must be above 0"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

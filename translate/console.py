@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -20,11 +21,16 @@ from rich.table import Table
 from translate.report import Outcome, Report
 
 if TYPE_CHECKING:
-    from translate.convert import Translates
+    from translate.bench import Bench
+    from translate.doctor import Diagnosis
+    from translate.foreign import Imported
+    from translate.inference.chain import Chain
     from translate.store import InstalledModel
 
 MOST_ROWS = 200
 """Files in the closing table; `--json` has no such limit."""
+MOST_WAYS = 3
+"""Lines on how pictures were computed."""
 WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
 
@@ -55,10 +61,9 @@ class Bar:
         self._progress = progress
         self._task: TaskID | None = None
 
-    def opened(self, translator: Translates, files: int) -> None:
+    def opened(self, chain: Chain, files: int) -> None:
         """Say what runs where, and begin to count."""
-        why = getattr(translator, "why", "")
-        print(f"{translator.manifest.name} on {translator.device}{f': {why}' if why else ''}", file=sys.stderr)
+        print(f"{chain.name} on {chain.device}{f': {chain.why}' if chain.why else ''}", file=sys.stderr)
         self._task = self._progress.add_task("", total=files)
 
     def advanced(self, outcome: Outcome) -> None:
@@ -103,6 +108,9 @@ def print_report(report: Report, *, as_json: bool) -> None:
         _show(table)
     if len(shown) > MOST_ROWS:
         print(f"... and {len(shown) - MOST_ROWS:,} more; --json lists all.")
+    ways = Counter(outcome.how for outcome in report.outcomes if outcome.how)
+    for how, count in ways.most_common(MOST_WAYS):
+        print(f"{count:,} x {how}")
     counts = ", ".join(f"{report.count(status):,} {status}" for status in ("done", "skipped", "failed"))
     kept = (
         " (skipped ones were there already; --on-exists overwrite makes them anew)" if report.count("skipped") else ""
@@ -135,6 +143,57 @@ def print_manifest(path: Path) -> None:
     print(f"file: {path}")
     for name, value in asdict(read_manifest(path)).items():
         print(f"{name}: {value}")
+
+
+def print_imported(imported: Imported) -> None:
+    """What was found out about a model, why, and what says otherwise; doubts on standard error."""
+    table = _table("what", "found", "because", "otherwise")
+    for fact in imported.facts:
+        table.add_row(fact.name, fact.value, fact.reason, fact.option)
+    _show(table)
+    for warning in imported.warnings:
+        print(f"translate: {imported.manifest.name}: {warning}", file=sys.stderr)
+    name = imported.path.parent.name
+    print(f"{name} is in {imported.path}. Try it: translate run PHOTO -m {name} -o out")
+
+
+def print_bench(found: Bench) -> None:
+    """One line for each device and precision; what does not work on standard error."""
+    table = _table("", "device", "runs on", "load", "first picture", "picture", "megapixels/s", "peak memory")
+    for row in found.rows:
+        memory = "not measured" if row.peak_megabytes is None else f"{row.peak_megabytes:,.0f} MB"
+        table.add_row(
+            *("auto" if row.recommended else "", row.device, row.runs_on, f"{row.open_seconds:.2f} s"),
+            *(f"{row.first_milliseconds:,.0f} ms", f"{row.milliseconds:,.0f} ms"),
+            *(f"{row.megapixels_per_second:.2f}", memory),
+        )
+    print(f"{found.model}, one picture of {found.size} x {found.size} pixels:")
+    _show(table)
+    for refusal in found.refusals:
+        print(f"translate: {refusal.reason}", file=sys.stderr)
+
+
+def print_diagnosis(found: Diagnosis) -> None:
+    """Versions, machine, devices; what is wrong on standard error."""
+    for name, value in (found.versions | found.machine).items():
+        print(f"{name}: {value}")
+    print(f"--device auto takes: {found.chosen}\n")
+    table = _table("device", "state", "precisions", "what")
+    for device in found.devices:
+        table.add_row(device.name, device.state, " ".join(device.precisions), device.detail)
+    _show(table)
+    for problem in found.problems:
+        print(f"translate: {problem}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def steps() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar over named steps, on standard error; silent where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=None)
+        yield lambda label, done, total: bars.update(task, description=label, completed=done, total=total)
 
 
 def print_zoo(networks: Sequence[Any]) -> None:

@@ -1,56 +1,73 @@
-"""One picture through one translator: colour, and alpha so that no fringe appears."""
+"""One picture through a chain of translators: colour, and alpha so that no fringe appears."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from models.errors import BadPicture
-from models.manifest import Manifest
 from translate.encode import check_fits
+from translate.inference.chain import Chain
 from translate.picture import Array, Picture
 
 
-class Translates(Protocol):
-    """What is needed of a translator: `translate.inference.Translator` is one."""
-
-    @property
-    def manifest(self) -> Manifest: ...
-
-    @property
-    def device(self) -> str: ...
-
-    def __call__(self, picture: Array, /) -> Array:
-        """[H, W] or [H, W, 3] to the same, `manifest.scale` times larger, of the same type."""
-
-
-def translate_picture(picture: Picture, translator: Translates) -> Picture:
+def translate_picture(picture: Picture, chain: Chain) -> Picture:
     """Translate a picture; what its file said of it comes along.
 
     Raises:
         BadPicture: the result would not fit its file format.
-        TooLarge: the result would have more pixels than the translator allows.
+        TooLarge: the result would have more pixels than the translators allow.
     """
-    scale = translator.manifest.scale
+    return translate_pictures([picture], chain)[0]
+
+
+def translate_pictures(pictures: Sequence[Picture], chain: Chain) -> list[Picture]:
+    """Translate pictures that are `alike`, in as few calls of the networks as their sizes allow.
+
+    Raises:
+        BadPicture, TooLarge: as for a single one.
+    """
+    pictures = [_prepared(picture, chain) for picture in pictures]
+    hidden = [picture.alpha == 0 if picture.alpha is not None else None for picture in pictures]
+    colors = chain.batch(
+        [
+            picture.color if cover is None else bleed(picture.color, cover)
+            for picture, cover in zip(pictures, hidden, strict=True)
+        ]
+    )
+    if pictures[0].alpha is None:
+        return [picture.replace(color=color) for picture, color in zip(pictures, colors, strict=True)]
+    alphas = enlarge_alphas([picture.alpha for picture in pictures if picture.alpha is not None], chain)
+    results = []
+    for picture, color, alpha, cover in zip(pictures, colors, alphas, hidden, strict=True):
+        unseen = picture.color[cover]
+        if len(unseen) and (unseen != unseen[0]).any():
+            # Alpha that is no cover but data (gloss, height): the colour under its zeros is part of the picture.
+            color = color.copy()
+            color[alpha == 0] = chain(picture.color)[alpha == 0]
+        results.append(picture.replace(color=color, alpha=alpha))
+    return results
+
+
+def alike(one: Picture, other: Picture) -> bool:
+    """Whether two pictures can be translated together: one size and type, both with alpha or both without."""
+    return (one.color.shape, one.color.dtype, one.alpha is None) == (
+        other.color.shape,
+        other.color.dtype,
+        other.alpha is None,
+    )
+
+
+def _prepared(picture: Picture, chain: Chain) -> Picture:
+    """In colour if the result will be, or refused if the result could not be written."""
     try:
-        check_fits(picture.format, picture.size[0] * scale, picture.size[1] * scale)
+        check_fits(picture.format, *chain.size_after(*picture.size))
     except BadPicture as error:
         raise BadPicture(f"the result cannot be written: {error}") from None
-    if translator.manifest.task == "translation" and translator.manifest.channels == 3 and picture.color.ndim == 2:
-        picture = as_rgb(picture)  # another domain has its own colours
-    if picture.alpha is None:
-        return picture.replace(color=translator(picture.color))
-    alpha = enlarge_alpha(picture.alpha, translator)
-    hidden = picture.alpha == 0
-    color = translator(bleed(picture.color, hidden))
-    unseen = picture.color[hidden]
-    if len(unseen) and (unseen != unseen[0]).any():
-        # Alpha that is no cover but data (gloss, height): the colour under its zeros is part of the picture.
-        color = color.copy()
-        color[alpha == 0] = translator(picture.color)[alpha == 0]
-    return picture.replace(color=color, alpha=alpha)
+    # another domain has its own colours
+    return as_rgb(picture) if chain.paints_colour and picture.color.ndim == 2 else picture
 
 
 def as_rgb(picture: Picture) -> Picture:
@@ -81,27 +98,33 @@ def bleed(color: Array, hidden: Array) -> Array:
     return filled
 
 
-def enlarge_alpha(alpha: Array, translator: Translates) -> Array:
+def enlarge_alphas(alphas: Sequence[Array], chain: Chain) -> list[Array]:
     """Alpha at the result's size, [H, W] -> [H', W']: constant stays constant, one-bit stays one-bit.
 
     A super-resolution model draws it as a grey picture, so that its edges are as sharp as the colour's. It
     may not leave the range of each pixel and its neighbours: what was opaque or empty all around stays so.
     """
-    scale = translator.manifest.scale
-    if scale == 1:
-        return alpha
-    shape = (alpha.shape[1] * scale, alpha.shape[0] * scale)
-    if (alpha == alpha.flat[0]).all():
-        return np.full(shape[::-1], alpha.flat[0], alpha.dtype)
-    if translator.manifest.task == "super-resolution":
-        large = translator(alpha)
-    else:
-        large = cv2.resize(alpha, shape, interpolation=cv2.INTER_CUBIC)
+    height, width = alphas[0].shape
+    shape = chain.size_after(width, height)
+    if shape == (width, height):
+        return list(alphas)
+    varied = [alpha for alpha in alphas if (alpha != alpha.flat[0]).any()]
+    drawn = iter(chain.enlarge(varied) if varied else [])
+    return [
+        _within_bounds(alpha, next(drawn))
+        if (alpha != alpha.flat[0]).any()
+        else np.full(shape[::-1], alpha.flat[0], alpha.dtype)
+        for alpha in alphas
+    ]
+
+
+def _within_bounds(alpha: Array, large: Array) -> Array:
     white = np.iinfo(alpha.dtype).max
     if np.isin(alpha, (0, white)).all():
         large = np.where(large > white // 2, white, 0).astype(alpha.dtype)
     around = np.ones((3, 3), np.uint8)
     low, high = (
-        cv2.resize(bound(alpha, around), shape, interpolation=cv2.INTER_NEAREST) for bound in (cv2.erode, cv2.dilate)
+        cv2.resize(bound(alpha, around), large.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        for bound in (cv2.erode, cv2.dilate)
     )
     return np.clip(large, low, high)

@@ -24,6 +24,8 @@ class Outcome:
     size_after: tuple[int, int] | None = None
     seconds: float = 0.0
     """Reading, translating and writing together; files overlap, so these add up to more than the run took."""
+    how: str = ""
+    """What was done to it: at which size it was painted, in how many pieces."""
     reason: str = ""
     """Why it was skipped or failed."""
     notices: tuple[str, ...] = ()

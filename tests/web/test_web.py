@@ -23,7 +23,7 @@ from models.errors import ConfigError
 from translate.config import AppConfig
 from translate.convert import translate_picture
 from translate.images import read_picture, write_picture
-from translate.inference import Translator
+from translate.inference.chain import Chain
 from translate.web import server
 from translate.web.engine import as_png
 from translate.web.server import free_port, serve
@@ -132,9 +132,9 @@ def test_the_download_is_the_file_that_the_engine_wrote(
     source = make_picture(tmp_path / name)
     slider, download, summary = client.predict(model, handle_file(source), api_name="/translate")
 
-    translator = Translator.open(models / model / "model.onnx", device="cpu")
+    chain = Chain.open([models / model / "model.onnx"], "cpu")
     expected = tmp_path / "expected.png"
-    write_picture(translate_picture(as_png(read_picture(source)), translator), expected)
+    write_picture(translate_picture(as_png(read_picture(source)), chain), expected)
     assert Path(download).read_bytes() == expected.read_bytes()
     assert Path(download).name == f"{source.stem}_{model}.png"
 
@@ -144,7 +144,7 @@ def test_the_download_is_the_file_that_the_engine_wrote(
     assert result.dpi == picture.dpi
     width, height = picture.size
     assert f"{width} × {height} → {result.size[0]} × {result.size[1]} pixels" in summary
-    assert summary.startswith(f"{model} on {translator.device}")
+    assert summary.startswith(f"{model} on {chain.device}")
     modes = [("L" if p.color.ndim == 2 else "RGB") + ("A" if p.alpha is not None else "") for p in (picture, result)]
     assert [shape(side) for side in slider] == [(mode, result.size) for mode in modes]
 

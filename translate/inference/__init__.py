@@ -1,17 +1,22 @@
-"""Run exported models: `Translator.open(name_or_path)`."""
+"""Run exported models: `Translator.open(name_or_path)`, several in a row: `Chain.open(names_or_paths)`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from translate.inference.chain import Chain
     from translate.inference.translator import Translator
 
-__all__ = ["Translator"]
+__all__ = ["Chain", "Translator"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public name when it is asked for (PEP 562)."""
+    """Import the public names when they are asked for (PEP 562)."""
+    if name == "Chain":
+        from translate.inference.chain import Chain
+
+        return Chain
     if name == "Translator":
         from translate.inference.translator import Translator
 

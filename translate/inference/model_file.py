@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from io import SEEK_END, BytesIO
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, BinaryIO
 
 from models.errors import BadManifest, BadModelFile
 from models.manifest import INPUT, METADATA_KEY, OUTPUT, Manifest
+from translate.inference.safety import check_safe, result_shape
 
 MAX_BYTES = 2**31 - 1
 """Largest model file that is opened; no ONNX file with its weights inside can be larger."""
@@ -38,28 +40,57 @@ def load_model(path: Path) -> tuple[bytes, Manifest]:
     Runtimes get these bytes, not the path: what was checked is what runs, and no path inside can be followed.
 
     Raises:
-        BadModelFile: no such file, too large, damaged, refers to other files, brings its own operators, or
-            has other inputs and outputs than one float32 [N, C, H, W] picture.
+        BadModelFile: no such file, too large, damaged, refers to other files, brings its own operators, would
+            take endless time or memory, or has other inputs and outputs than one float32 [N, C, H, W] picture.
         BadManifest: as `read_manifest`.
+    """
+    data = read_bytes(path)
+    return data, check_model(data, path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A model file's bytes, whatever they are.
+
+    Raises:
+        BadModelFile: no such file, empty, too large, or not to be read; or a checkpoint, by its name.
+    """
+    _check_file(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadModelFile(f"cannot read the model file {path}: {error.strerror or error}.") from None
+
+
+def check_model(data: bytes, path: Path) -> Manifest:
+    """Check all that `load_model` promises of bytes, and give the Manifest within them.
+
+    Args:
+        path: where they are from or will be, for the errors.
+    Raises:
+        BadModelFile, BadManifest: as `load_model`.
+    """
+    manifest = _manifest(BytesIO(data), path)
+    model = decode_model(data, path)
+    try:
+        check_safe(model)
+        _check_contract(model, manifest)
+    except BadModelFile as error:
+        raise BadModelFile(f"cannot use {path}: {error}") from None
+    return manifest
+
+
+def decode_model(data: bytes, path: Path) -> Any:
+    """The onnx.ModelProto that bytes hold; nothing in it has been checked.
+
+    Raises:
+        BadModelFile: they hold none.
     """
     import onnx
 
-    _check_file(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadModelFile(f"cannot read the model file {path}: {error.strerror or error}.") from None
-    manifest = _manifest(BytesIO(data), path)
-    try:
-        model = onnx.load_model_from_string(data)
+        return onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's, which has no stable place to import it from
         raise BadModelFile(f"{path} is damaged: its ONNX data cannot be decoded. Fetch or export it again.") from error
-    try:
-        _check_safe(model)
-        _check_contract(model.graph, manifest)
-    except BadModelFile as error:
-        raise BadModelFile(f"cannot use {path}: {error}") from None
-    return data, manifest
 
 
 def _check_file(path: Path) -> None:
@@ -135,49 +166,9 @@ def _varint(file: BinaryIO) -> int:
     raise ValueError("an endless number")
 
 
-def _check_safe(model: Any) -> None:
-    graphs = [model.graph] + [training.algorithm for training in model.training_info]
-    for function in model.functions:
-        _check_nodes(function.node)
-    for graph in graphs:
-        _check_graph(graph)
-
-
-def _check_graph(graph: Any) -> None:
-    for tensor in graph.initializer:
-        _check_tensor(tensor)
-    for sparse in graph.sparse_initializer:
-        _check_tensor(sparse.values)
-        _check_tensor(sparse.indices)
-    _check_nodes(graph.node)
-
-
-def _check_nodes(nodes: Any) -> None:
-    for node in nodes:
-        if node.domain not in ("", "ai.onnx"):
-            raise BadModelFile(
-                f"it uses the operator {node.op_type} of the domain {node.domain!r}; "
-                "only standard ONNX operators are run."
-            )
-        for attribute in node.attribute:
-            for tensor in (attribute.t, *attribute.tensors):
-                _check_tensor(tensor)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                _check_tensor(sparse.values)
-                _check_tensor(sparse.indices)
-            for graph in (attribute.g, *attribute.graphs):
-                _check_graph(graph)
-
-
-def _check_tensor(tensor: Any) -> None:
-    if tensor.external_data or tensor.data_location == 1:
-        raise BadModelFile(
-            f"its weights {tensor.name!r} are to be read from another file; a model file must hold all of its weights."
-        )
-
-
-def _check_contract(graph: Any, manifest: Manifest) -> None:
+def _check_contract(model: Any, manifest: Manifest) -> None:
     """What running any file depends on, whoever made it; `export.check_contract` holds our own files to more."""
+    graph = model.graph
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     for kind, name, values in (("input", INPUT, inputs), ("output", OUTPUT, list(graph.output))):
@@ -195,3 +186,10 @@ def _check_contract(graph: Any, manifest: Manifest) -> None:
             raise BadModelFile(f"its {kind} has {channels} channels; its Manifest says {manifest.channels}.")
         if any(dimension.HasField("dim_value") for dimension in dimensions[2:]):
             raise BadModelFile(f"its {kind} has a fixed size; height and width must be free. Export it again.")
+    side = manifest.multiple * math.ceil(max(manifest.minimum, 64) / manifest.multiple)
+    result = result_shape(model, (1, manifest.channels, side, side))
+    promised = [1, manifest.channels, side * manifest.scale, side * manifest.scale]
+    if len(result) not in (0, 4) or any(got not in (None, want) for got, want in zip(result, promised, strict=False)):
+        raise BadModelFile(
+            f"of a picture {[1, manifest.channels, side, side]} it makes {result}; its Manifest promises {promised}."
+        )

@@ -15,7 +15,7 @@ from models.errors import TooLarge, TranslateError, UnknownModel
 from models.manifest import Manifest
 from translate.convert import translate_picture
 from translate.images import read_picture, write_picture
-from translate.inference import Translator
+from translate.inference.chain import Chain
 from translate.picture import Picture
 from translate.store import list_models
 from translate.web.work import new_place, working_folder
@@ -59,7 +59,7 @@ class Engine:
     def __init__(self, device: str, max_pixels: int) -> None:
         self._device = device
         self._max_pixels = max_pixels
-        self._translators: dict[str, Translator] = {}
+        self._chains: dict[str, Chain] = {}
         self._opening = threading.Lock()
 
     def models(self) -> dict[str, Manifest]:
@@ -72,10 +72,10 @@ class Engine:
         Raises:
             TranslateError: unknown model (visitors name models, not files), bad or large picture.
         """
-        translator = self._translator(name)
+        chain = self._chain(name)
         picture = as_png(read_picture(source, max_pixels=self._max_pixels))
         start = time.perf_counter()
-        result = translate_picture(picture, translator)
+        result = translate_picture(picture, chain)
         seconds = time.perf_counter() - start
 
         # A file name holds 255 bytes; the stem gives way.
@@ -87,7 +87,7 @@ class Engine:
             file=file,
             before=self._preview(picture, shown),
             after=self._preview(result, shown),
-            summary=_summary(name, translator.device, picture, result, seconds, shown),
+            summary=_summary(chain, picture, result, seconds, shown),
         )
 
     def preview(self, source: Path) -> Path:
@@ -99,16 +99,16 @@ class Engine:
         picture = read_picture(source, max_pixels=self._max_pixels)
         return self._preview(picture, _fit(picture.size))
 
-    def _translator(self, name: str) -> Translator:
+    def _chain(self, name: str) -> Chain:
         with self._opening:
-            if name not in self._translators:
+            if name not in self._chains:
                 files = {model.name: model.path for model in list_models() if model.manifest is not None}
                 if not files:
                     raise TranslateError("no model is installed, so there is nothing to translate with.")
                 if name not in files:
                     raise UnknownModel(name, files)
-                self._translators[name] = Translator.open(files[name], device=self._device, max_pixels=self._max_pixels)
-            return self._translators[name]
+                self._chains[name] = Chain.open([files[name]], self._device, max_pixels=self._max_pixels)
+            return self._chains[name]
 
     def _preview(self, picture: Picture, size: tuple[int, int]) -> Path:
         planes = [picture.color if picture.color.ndim == 3 else picture.color[..., None]]
@@ -130,10 +130,11 @@ def _fit(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
 
 
-def _summary(model: str, device: str, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]) -> str:
+def _summary(chain: Chain, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]) -> str:
     sizes = f"{_by(picture.size)} → {_by(result.size)} pixels"
     note = "" if shown == result.size else f" The slider shows {_by(shown)}; the download has all."
-    return " ".join([f"{model} on {device}: {sizes} in {seconds:.2f} s.{note}", *result.notices])
+    done = f"{chain.name} on {chain.device}: {sizes} in {seconds:.2f} s, {chain.how(*picture.size)}.{note}"
+    return " ".join([done, *result.notices])
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -1,0 +1,140 @@
+"""A model on its device, and the ways to compute a picture with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import BadModelFile, DeviceError
+from models.manifest import Manifest
+from translate.inference.cuts import Plan, cut, peak_bytes
+from translate.inference.frame import Canvas, Frame
+from translate.inference.geometry import NotLocal
+from translate.inference.graph import Graph, read_graph
+from translate.inference.protocols import Backend
+from translate.inference.sampled import Sampled, sampled
+from translate.inference.segments import Sweeps
+from translate.inference.tiles import Span, spans
+from translate.inference.ways import Way
+
+UNREAD_BYTES = 4096.0
+"""What a graph that cannot be read is taken to need at a time, for each pixel of its input and of its result: 16 times
+the 64 channels of common networks."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model, compiled; its graph is read when a picture needs it. Thread-safe."""
+
+    manifest: Manifest
+    backend: Backend
+    data: bytes
+    """The model file."""
+
+    @cached_property
+    def _read(self) -> tuple[Graph | None, Plan | None, str]:
+        try:
+            graph = read_graph(self.data)
+        except NotLocal as error:
+            return None, None, str(error)
+        if self.manifest.normalization != "picture":
+            return graph, None, ""
+        try:
+            return graph, cut(graph), ""
+        except NotLocal as error:
+            return graph, None, str(error)
+
+    @property
+    def plan(self) -> Plan | None:
+        """How the graph is cut at its normalizations, if it can be."""
+        return self._read[1]
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be."""
+        return self._read[2]
+
+    @cached_property
+    def peak(self) -> float:
+        """Most bytes that the tensors take at a time, for each pixel of the picture."""
+        graph = self._read[0]
+        if graph is None:
+            return UNREAD_BYTES * (1 + self.manifest.scale**2)
+        return peak_bytes(graph, graph.nodes, [graph.nodes[-1].writes[0]])
+
+    @cached_property
+    def exact(self) -> Network:
+        """The same in fp32."""
+        backend = self.backend.exact
+        return self if backend is self.backend else Network(self.manifest, backend, self.data)
+
+    @cached_property
+    def _sampled(self) -> Sampled:
+        return Sampled(self._cut(), self.backend.compile, self.backend.exact.compile)
+
+    def _cut(self) -> Plan:
+        if self.plan is None:
+            raise BadModelFile(f"{self.manifest.name} cannot be cut into pieces: {self.reason}.")
+        return self.plan
+
+    def paint(self, way: Way, frames: Sequence[Frame], canvases: Sequence[Canvas], folder: Path) -> None:
+        """Compute pictures of one shape; several take no more calls than one where they share them."""
+        if way.kind in ("whole", "tiles"):
+            self._tiles(way, frames, canvases)
+            return
+        for frame, canvas in zip(frames, canvases, strict=True):
+            if way.kind == "exact":
+                self._sweeps(way, frame, canvas, folder)
+            else:
+                self._with_sample(way, frame, canvas)
+
+    def _tiles(self, way: Way, frames: Sequence[Frame], canvases: Sequence[Canvas]) -> None:
+        height, width = frames[0].height, frames[0].width
+        tile = max(height, width) if way.kind == "whole" else way.tile
+        for y in spans(height, tile, self.manifest.radius, self.manifest.multiple):
+            for x in spans(width, tile, self.manifest.radius, self.manifest.multiple):
+                if canvases[0].wants(y, x):
+                    windows = [frame.read(y, x) for frame in frames]
+                    batch = np.concatenate(windows) if len(windows) > 1 else windows[0]
+                    painted = self._checked(self.backend.run(batch), batch)
+                    for place, canvas in enumerate(canvases):
+                        canvas.paint(y, x, painted[place : place + 1])
+
+    def _sweeps(self, way: Way, frame: Frame, canvas: Canvas, folder: Path) -> None:
+        def paint(y: Span, x: Span, painted: NDArray[np.float32]) -> None:
+            canvas.paint(y, x, self._finite(painted))
+
+        sweeps = Sweeps(self._cut(), self.backend.compile)
+        sweeps(frame.height, frame.width, frame.read, paint, window=way.window, folder=folder if way.files else None)
+
+    def _with_sample(self, way: Way, frame: Frame, canvas: Canvas) -> None:
+        plan = self._cut()
+        known = self._sampled.measure(sampled(frame, plan.cells))
+        down, across = plan.whole.windows
+        for y in spans(frame.height, way.tile, down.context, down.cell):
+            for x in spans(frame.width, way.tile, across.context, across.cell):
+                if canvas.wants(y, x):
+                    batch = frame.read(y, x)
+                    canvas.paint(y, x, self._checked(self._sampled.apply(batch, known), batch))
+
+    def _checked(self, painted: NDArray[np.float32], batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        scale = self.manifest.scale
+        expected = (*batch.shape[:2], batch.shape[2] * scale, batch.shape[3] * scale)
+        if painted.shape != expected:
+            raise BadModelFile(
+                f"{self.manifest.name} gave a result of {list(painted.shape)} "
+                f"where its Manifest promises {list(expected)}."
+            )
+        return self._finite(painted)
+
+    def _finite(self, painted: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not np.isfinite(painted.sum(dtype=np.float64)):
+            raise DeviceError(
+                f"{self.manifest.name} gave values that are not numbers on {self.backend.device}; try --precision fp32."
+            )
+        return painted
