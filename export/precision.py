@@ -24,8 +24,8 @@ Network = Callable[[Pictures], Pictures]
 PRECISIONS = ("fp16", "bf16")
 EQUAL_DB = 99.0
 """What is written for results that are nearer than this, or equal: JSON has no infinity."""
-SIDE = 160
-"""Least side in pixels of the photographs."""
+SIDE, LEAST_SIDE = 160, 64
+"""Pixels of the photographs' shorter side in the result, and at least in what goes in."""
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 
 
@@ -79,7 +79,8 @@ def photographs(manifest: Manifest) -> list[Pictures]:
 
     with (files("export") / "photograph.jpg").open("rb") as file, Image.open(file) as opened:
         picture = opened.convert("RGB")
-    height, width = allowed(SIDE), allowed(SIDE * 3 // 2)
+    side = max(SIDE // manifest.scale, LEAST_SIDE)
+    height, width = allowed(side), allowed(side * 3 // 2)
     if picture.width < 2 * width or picture.height < height:  # a network with a large smallest size
         scale = max(2 * width / picture.width, height / picture.height)
         size = (math.ceil(picture.width * scale), math.ceil(picture.height * scale))

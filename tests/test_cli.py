@@ -259,7 +259,7 @@ def test_a_second_sigterm_ends_at_once() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
 def test_ctrl_c_finishes_what_is_in_hand(tmp_path: Path, model: str) -> None:
     for number in range(20):
-        draw(tmp_path / f"in/{number:02}.png")
+        draw(tmp_path / f"in/{number:02}.png", side=4 + number)  # of one size, they would be in hand together
     out = tmp_path / "out"
     code = """if True:
         import os, signal, sys

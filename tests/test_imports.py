@@ -24,6 +24,8 @@ def loaded(statement: str) -> set[str]:
     [
         "translate",
         "translate.batch",
+        "translate.bench",
+        "translate.doctor",
         "translate.images",
         "translate.inference",
         "translate.store",
@@ -45,7 +47,9 @@ def test_no_public_name_imports_torch(name: str) -> None:
     assert not loaded(f"from {module} import {attribute}") & set(HEAVY)
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["app"], ["export"], ["train"], ["models"], ["train", "srgan"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["app"], ["export"], ["train"], ["models"], ["train", "srgan"], ["bench"], ["doctor"]]
+)
 def test_help_imports_nothing_large(command: list[str]) -> None:
     call = f"from translate.cli import main; main({[*command, '--help']})"
     assert not loaded(call) & {*HEAVY, *RUNTIMES}

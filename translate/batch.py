@@ -23,6 +23,8 @@ from translate.report import Outcome, Report
 
 READERS = 2
 WRITERS = 2
+TOGETHER = 32
+"""Most pictures translated at once: more are no faster, and an interruption waits for all of them."""
 AHEAD = 4
 """Pictures whose reading has begun before their turn, and as many written after it: what bounds the memory ..."""
 AHEAD_PIXELS = 64_000_000
@@ -208,7 +210,7 @@ class _Reading:
             self._waiting.popleft()
             group.append(work)
             if work.picture and len(group) == 1:
-                most = chain.together(*work.picture.size)
+                most = min(TOGETHER, chain.together(*work.picture.size))
         return group
 
     def cancel(self) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from models.errors import DeviceError, TranslateError
 from models.manifest import INPUT, OUTPUT, Manifest
-from translate.inference.backends import open_backend
+from translate.inference.backends import find_candidates, open_backend
 from translate.inference.memory import available
 from translate.inference.nvidia import NoDriver, find_gpu
 from translate.inference.onnxruntime_backend import cores, providers
@@ -69,6 +69,8 @@ def examine(device: str = "") -> Diagnosis:
     Raises:
         ConfigError: no such name.
     """
+    if device:
+        find_candidates(device)
     names = [device] if device else [*dict.fromkeys(find_devices())]
     devices = tuple(try_device(name) for name in names)
     wheels = onnxruntime_wheels()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,15 @@ from models.manifest import DECLARED, Manifest
 from models.zoo import GENERATORS, build_generator
 
 SMALL = {"width": 8, "blocks": 1, "convs": 2, "growth": 4}
+
+
+class Exported(NamedTuple):
+    """A network of the zoo and the file that was made of it."""
+
+    network: Generator
+    manifest: Manifest
+    """What it was exported with."""
+    path: Path
 
 
 def small_generator(name: str) -> tuple[Generator, dict[str, Any]]:

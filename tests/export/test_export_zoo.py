@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +10,10 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from exporting import describe, small_generator
+from exporting import Exported
 
-from export import check_contract, export_onnx
-from models.layers import Generator
+from export import check_contract
 from models.manifest import METADATA_KEY, Manifest
-from models.zoo import GENERATORS
-
-
-@dataclass(frozen=True)
-class Exported:
-    network: Generator
-    manifest: Manifest
-    path: Path
-
-
-@pytest.fixture(scope="module", params=GENERATORS)
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    name = request.param
-    network, arguments = small_generator(name)
-    manifest = describe(network, name=name, generator=name, arguments=arguments, metrics={"psnr": 28.5})
-    path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_onnx(network, manifest, path)
-    return Exported(network, manifest, path)
 
 
 @pytest.mark.parametrize(("batch", "high", "wide"), [(1, 2, 3), (2, 3, 1), (3, 1, 2)])

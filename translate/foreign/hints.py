@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from models.manifest import Normalization
-from translate.foreign.graph import Foreign, Range
+from translate.foreign.graph import Foreign, Range, small_constants
 
 RANGES: dict[str, Range] = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
 BOUNDED = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0), "HardSigmoid": (0.0, 1.0)}
@@ -63,7 +61,7 @@ class _Graph:
     """Who makes and who reads each value, and the values of constants."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self.constants: dict[str, NDArray[Any]] = {}
+        self.constants = small_constants(model.graph)
         self.maker: dict[str, Any] = {}
         self.readers: dict[str, list[Any]] = {}
         for node in model.graph.node:
@@ -71,11 +69,6 @@ class _Graph:
                 self.readers.setdefault(name, []).append(node)
             for name in node.output:
                 self.maker[name] = node
-            if node.op_type == "Constant" and node.attribute[0].name == "value":
-                self.constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-        for tensor in model.graph.initializer:
-            if math.prod(tensor.dims) <= 16:
-                self.constants[tensor.name] = numpy_helper.to_array(tensor)
 
     def step(self, node: Any) -> tuple[str, NDArray[Any], NDArray[Any]] | None:
         """For x * a + b: the name of x, a, b. None for any other operator."""
@@ -121,16 +114,20 @@ def _first_steps(graph: _Graph, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _input_range(factor: NDArray[Any], offset: NDArray[Any]) -> Hint | None:
-    largest = float(np.abs(factor).max())
-    means = -offset / factor if (factor != 0).all() else offset
-    if largest < 0.05 or (means > 40).all():
-        what = f"multiplies it by {largest:.4g}" if largest < 0.05 else f"takes {_list(means)} from it"
-        return Hint("0..255", f"the network first {what}")
-    low, high = float(offset.mean()), float((factor + offset).mean())
-    if abs(low + 1) < 0.01 and abs(high - 1) < 0.01:
-        return Hint("0..1", "the network itself first maps 0..1 to -1..1")
-    if (means > 0.2).all() and (means < 0.8).all():
-        return Hint("0..1", f"the network first takes {_list(means)} from it")
+    if not factor.all():
+        return None
+    size, means = float(np.abs(factor).max()), -offset / factor
+    if size < 0.05:
+        return Hint("0..255", f"the network first multiplies it by {size:.4g}")
+    if size > 100:
+        return Hint("0..1", f"the network first multiplies it by {size:.4g}")
+    for text, (low, high) in RANGES.items():  # what it maps onto another range it takes itself
+        ends = [float((factor * end + offset).mean()) for end in (low, high)]
+        for other in RANGES.values():
+            if other != (low, high) and np.allclose(ends, other, atol=0.01 * (other[1] - other[0])):
+                return Hint(text, f"the network first maps {text} to {other[0]:g}..{other[1]:g}")
+    if (means > 40).all() or ((means > 0.2) & (means < 0.8)).all():
+        return Hint("0..255" if means.min() > 40 else "0..1", f"the network first takes {_list(means)} from it")
     return None
 
 

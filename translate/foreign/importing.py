@@ -11,12 +11,13 @@ import onnx
 from models.errors import BadModelFile, ConfigError
 from models.manifest import Manifest, Normalization, Task
 from translate.config import ImportConfig
-from translate.foreign.graph import Foreign, freed, has_manifest, raised, read_foreign, sealed, wrapped
+from translate.foreign.graph import Foreign, freed, has_manifest, read_foreign
 from translate.foreign.hints import read_hints
 from translate.foreign.judge import ALIKE_DB, complaints, psnr
 from translate.foreign.network import Batch, Network, Sizes, check_batch, measure_sizes, photograph
 from translate.foreign.reach import LIMIT, LONGEST, exact_radius, measure_reach
 from translate.foreign.values import GIVEN, Values, find_values
+from translate.foreign.wrap import raised, sealed, wrapped
 from translate.inference.model_file import check_model, read_bytes
 from translate.store import check_name, install
 from translate.version import VERSION
@@ -82,9 +83,9 @@ def _keep(config: ImportConfig, data: bytes) -> Imported:
 
 
 def _import(foreign: Foreign, config: ImportConfig) -> Imported:
-    hints = read_hints(foreign)
     free = freed(foreign)
     network = Network(free)
+    hints = read_hints(foreign)  # the runtime has taken the graph: it has no loops and all inputs that it must have
     sizes = measure_sizes(network, foreign)
     if config.scale not in (None, sizes.scale):
         raise BadModelFile(f"its results are {sizes.scale} times as large as its pictures, not {config.scale} times.")

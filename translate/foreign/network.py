@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.errors import BadModelFile
 from models.manifest import MAX_SCALE
-from translate.foreign.graph import FLOATS, Foreign
+from translate.foreign.graph import FLOATS, Foreign, named_size
 
 Batch = NDArray[np.float32]
 """[N, C, H, W]."""
@@ -89,7 +89,7 @@ def measure_sizes(network: Network, foreign: Foreign) -> Sizes:
     else:
         raise BadModelFile(
             f"it takes pictures of {start[1]} x {start[0]} pixels, but none a little larger: the size is fixed "
-            f"inside it. {_reason(network, channels, start)}Export it again with dynamic height and width."
+            f"inside it. {_reason(network, foreign, channels, start)}Export it again with dynamic height and width."
         )
     # the smallest that works, by halving: whoever takes a size takes all larger ones
     fails, least = 0, math.ceil(min(start) / multiple)
@@ -170,7 +170,9 @@ def _scale(network: Network, channels: int, height: int, width: int) -> int:
     return int(scale)
 
 
-def _reason(network: Network, channels: int, size: tuple[int, int]) -> str:
+def _reason(network: Network, foreign: Foreign, channels: int, size: tuple[int, int]) -> str:
+    if named := named_size(foreign.model):
+        return f"{named}. "
     try:
         result = network.run(photograph(channels, size[0] + 64, size[1] + 64))
     except BadModelFile as error:

@@ -108,13 +108,13 @@ class Activations:
 
 
 def _write(file: Any, values: Values) -> None:
-    left = memoryview(values).cast("B")
+    left = memoryview(values.data).cast("B")
     while left:
         left = left[file.write(left) :]
 
 
 def _read(file: Any, values: Values) -> None:
-    left = memoryview(values).cast("B")
+    left = memoryview(values.data).cast("B")
     while left:
         count = file.readinto(left)
         if not count:

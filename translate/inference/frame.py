@@ -29,15 +29,6 @@ def places(side: int, margin: int, length: int) -> Places:
     return np.pad(framed, (0, length - len(framed)), mode="reflect" if len(framed) > 1 else "edge")
 
 
-def patches(seen: Places, length: int, side: int) -> Places:
-    """About `length` of the places that a network sees, if there are more: patches, evenly spaced over all of them."""
-    count = max(length // side, 1)
-    if len(seen) <= count * side:
-        return seen
-    starts = np.linspace(0, len(seen) - side, count).round().astype(int)
-    return np.concatenate([seen[start : start + side] for start in starts])
-
-
 @dataclass(frozen=True)
 class Frame:
     """What the network sees of a picture."""
@@ -56,10 +47,6 @@ class Frame:
     @property
     def width(self) -> int:
         return len(self.columns)
-
-    def whole(self) -> NDArray[np.float32]:
-        """All of it as [1, C, height, width]."""
-        return self.read(Span(0, self.height, 0, self.height), Span(0, self.width, 0, self.width))
 
     def read(self, y: Span, x: Span) -> NDArray[np.float32]:
         """A window as [1, C, h, w] in [0, 1]."""

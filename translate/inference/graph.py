@@ -134,8 +134,10 @@ def _folded(onnx: Any, model: Any, proto: Any, constants: Mapping[str, NDArray[A
     given = {name: constants[name] for name in proto.input if name}
     if any(values.size > LARGEST_CONSTANT for values in given.values()):
         raise NotLocal(f"weights that {proto.op_type} computes")
-    typed = [onnx.helper.make_tensor_value_info(
-        name, onnx.helper.np_dtype_to_tensor_dtype(values.dtype), values.shape) for name, values in given.items()]  # fmt: skip
+    typed = [
+        onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(values.dtype), values.shape)
+        for name, values in given.items()
+    ]
     outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in proto.output]
     piece = onnx.helper.make_model(
         onnx.helper.make_graph([proto], "constant", typed, outputs), opset_imports=model.opset_import

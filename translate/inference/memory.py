@@ -7,28 +7,10 @@ import re
 import tempfile
 from pathlib import Path
 
-from models.errors import ConfigError
-
 UNKNOWN = 4 * 2**30
 """Bytes that are taken to be free where the system does not say: an 8 GB machine with other programs on it."""
 MIN_MEMORY = 64 * 2**20
 """Smallest budget, in bytes, that can be asked for."""
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-
-
-def parse_bytes(text: str) -> int:
-    """'1GB', '512 MiB', '2g' or plain bytes -> bytes.
-
-    Raises:
-        ConfigError: no amount of memory, or less than `MIN_MEMORY`.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", text.lower())
-    if match is None or match[2] not in _UNITS:
-        raise ConfigError(f"{text!r} is no amount of memory; write it like 1GB or 512MB.")
-    amount = int(float(match[1]) * _UNITS[match[2]])
-    if amount < MIN_MEMORY:
-        raise ConfigError(f"{text} of memory is too little to work in; use {MIN_MEMORY // 10**6}MB or more.")
-    return amount
 
 
 def available(root: Path = Path("/")) -> int:

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import BadModelFile, DeviceError
-from models.manifest import Manifest
+from models.manifest import INPUT, Manifest
 from translate.inference.cuts import Plan, cut, peak_bytes
 from translate.inference.frame import Canvas, Frame
 from translate.inference.geometry import NotLocal
 from translate.inference.graph import Graph, read_graph
-from translate.inference.protocols import Backend
-from translate.inference.sampled import Sampled, sampled
-from translate.inference.segments import Sweeps
+from translate.inference.protocols import Backend, Compiled
+from translate.inference.sampled import sampled
+from translate.inference.segments import Sweeps, stage_piece
 from translate.inference.tiles import Span, spans
 from translate.inference.ways import Way
 
@@ -74,8 +74,10 @@ class Network:
         return self if backend is self.backend else Network(self.manifest, backend, self.data)
 
     @cached_property
-    def _sampled(self) -> Sampled:
-        return Sampled(self._cut(), self.backend.compile, self.backend.exact.compile)
+    def _with_coefficients(self) -> Compiled:
+        """The whole model, which takes the coefficients of its normalizations from inputs."""
+        whole = self._cut().whole
+        return self.backend.compile(stage_piece(self._cut().graph, whole))
 
     def _cut(self) -> Plan:
         if self.plan is None:
@@ -91,7 +93,7 @@ class Network:
             if way.kind == "exact":
                 self._sweeps(way, frame, canvas, folder)
             else:
-                self._with_sample(way, frame, canvas)
+                self._with_sample(way, frame, canvas, folder)
 
     def _tiles(self, way: Way, frames: Sequence[Frame], canvases: Sequence[Canvas]) -> None:
         height, width = frames[0].height, frames[0].width
@@ -112,15 +114,19 @@ class Network:
         sweeps = Sweeps(self._cut(), self.backend.compile)
         sweeps(frame.height, frame.width, frame.read, paint, window=way.window, folder=folder if way.files else None)
 
-    def _with_sample(self, way: Way, frame: Frame, canvas: Canvas) -> None:
+    def _with_sample(self, way: Way, frame: Frame, canvas: Canvas, folder: Path) -> None:
         plan = self._cut()
-        known = self._sampled.measure(sampled(frame, plan.cells))
+        part, sample = sampled(frame, plan.cells, way.sample)
+        known = Sweeps(plan, self.backend.compile)(
+            part.height, part.width, part.read, None,
+            window=way.window, folder=folder if way.files else None, sample=sample,
+        )  # fmt: skip
         down, across = plan.whole.windows
         for y in spans(frame.height, way.tile, down.context, down.cell):
             for x in spans(frame.width, way.tile, across.context, across.cell):
                 if canvas.wants(y, x):
                     batch = frame.read(y, x)
-                    canvas.paint(y, x, self._checked(self._sampled.apply(batch, known), batch))
+                    canvas.paint(y, x, self._checked(self._with_coefficients({INPUT: batch, **known})[0], batch))
 
     def _checked(self, painted: NDArray[np.float32], batch: NDArray[np.float32]) -> NDArray[np.float32]:
         scale = self.manifest.scale

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from models.manifest import INPUT, OUTPUT
 from translate.inference.activations import Activations
 from translate.inference.cuts import Plan, Stage, Window
-from translate.inference.graph import Graph, Node
+from translate.inference.graph import Graph, Node, Tensor
 from translate.inference.protocols import Compiled
+from translate.inference.sampled import Sample
 from translate.inference.tiles import Span, spans
 
 Values = NDArray[np.float32]
@@ -25,7 +26,7 @@ Paint = Callable[[Span, Span, Values], None]
 """Window and the network's result for it: keep its middle."""
 
 FLAT = 4e-6
-"""Spread of a channel / its mean (or a quarter) below which there is nothing but rounding: 64 units of the last place."""
+"""Spread of a channel / its mean (or a quarter) below which there is nothing but rounding: 64 last places."""
 
 
 class Statistics:
@@ -45,6 +46,8 @@ class Statistics:
     def add(self, values: Values) -> None:
         """Pool a window [C, h, w]."""
         count = values.shape[1] * values.shape[2]
+        if not count:
+            return
         parts = np.array([cv2.meanStdDev(plane) for plane in values]).reshape(-1, 2)
         total, shift = self.count + count, parts[:, 0] - self.mean
         self.mean += shift * (count / total)
@@ -119,15 +122,26 @@ class Sweeps:
     compile: Callable[[bytes], Compiled]
 
     def __call__(
-        self, height: int, width: int, read: Read, paint: Paint, *, window: float, folder: Path | None
-    ) -> None:
+        self,
+        height: int,
+        width: int,
+        read: Read,
+        paint: Paint | None,
+        *,
+        window: float,
+        folder: Path | None,
+        sample: Sample | None = None,
+    ) -> dict[str, Values]:
         """Compute a picture.
 
         Args:
             height, width: of the picture, in multiples of `plan.cells`.
-            paint: takes the result.
+            paint: takes the result; None stops before it.
             window: bytes that the tensors of one window may take.
             folder: for files of stored tensors; None keeps those in memory.
+            sample: where the picture is made up of patches.
+        Returns:
+            Coefficients of all normalizations: feeds of pieces.
         Raises:
             TooLarge: the disk is full.
         """
@@ -135,6 +149,8 @@ class Sweeps:
         known: dict[str, Values] = {}
         with Activations(folder) as store:
             for stage in self.plan.stages:
+                if stage.target == OUTPUT and paint is None:
+                    break
                 # not kept for the next picture: each holds the memory of its largest window
                 compiled = self.compile(stage_piece(graph, stage))
                 for name in stage.keeps:
@@ -152,14 +168,16 @@ class Sweeps:
                         (top, left), part = _owned(graph, name, y, x, results[name])
                         store.write(name, top, left, part)
                     if stage.target != OUTPUT:
-                        pooled.add(_owned(graph, stage.target, y, x, results[stage.target])[1])
-                    else:
+                        place, part = _owned(graph, stage.target, y, x, results[stage.target])
+                        pooled.add(_counted(graph.tensors[stage.target], place, part, sample))
+                    elif paint:
                         paint(y, x, results[OUTPUT])
                 for name in stage.drops:
                     store.drop(name)
                 for node in graph.norms:
                     if node.reads[0] == stage.target:
                         known |= coefficients(node, graph, pooled.mean, pooled.variance)
+        return known
 
 
 def _place(graph: Graph, name: str, y: Span, x: Span) -> tuple[slice, slice]:
@@ -174,6 +192,17 @@ def _owned(graph: Graph, name: str, y: Span, x: Span, values: Values) -> tuple[t
     rows = slice(int((y.first - y.start) * down), int((y.last - y.start) * down))
     columns = slice(int((x.first - x.start) * across), int((x.last - x.start) * across))
     return (int(y.first * down), int(x.first * across)), values[0, :, rows, columns]
+
+
+def _counted(tensor: Tensor, place: tuple[int, int], part: Values, sample: Sample | None) -> Values:
+    """What of a window [C, h, w] goes into the statistics."""
+    if sample is None:
+        return part
+    rows, columns = (
+        patches.counted(start, start + length, scale)
+        for patches, start, length, scale in zip(sample, place, part.shape[1:], tensor.scales, strict=True)
+    )
+    return np.ascontiguousarray(part[:, rows][:, :, columns])
 
 
 def windows(

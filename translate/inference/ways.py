@@ -10,17 +10,20 @@ from typing import Literal
 from models.errors import TooLarge
 from models.manifest import Manifest
 from translate.inference.cuts import Plan, Window
+from translate.inference.sampled import SAMPLE_PIXELS
 from translate.inference.segments import windows
 from translate.inference.tiles import spans
 from translate.limits import MIN_TILE
 
 OVERHEAD = 3.0
-"""Memory that a runtime takes / what the tensors of its graph take at a time. Measured on a ResNet of 9 blocks: 2.9 with
-ONNX Runtime, 1.2 with OpenVINO; on texture-x4 1.2 and 1.6."""
+"""Memory that a runtime takes / what the tensors of its graph take at a time. Measured on a ResNet of 9 blocks: 2.9
+with ONNX Runtime, 1.2 with OpenVINO; on texture-x4 1.2 and 1.6."""
 WHOLE_PIXELS = 4_000_000
 """Most pixels that are computed in one piece where pieces give the same: a GPU's memory is not asked."""
 LARGEST_WINDOW = 768 * 2**20
 """Most bytes that one window takes; larger ones are no faster."""
+SMALLEST_SAMPLE = 256**2
+"""Fewest pixels that statistics are measured on where the picture has more."""
 SPARE_DISK = 2**30
 """Bytes that temporary files leave free."""
 
@@ -41,6 +44,8 @@ class Way:
     """Bytes that the tensors of one window may take."""
     files: bool = False
     """Whether stored tensors lie in temporary files."""
+    sample: int = 0
+    """Pixels that stand for the picture's statistics."""
 
 
 @dataclass(frozen=True)
@@ -139,17 +144,23 @@ class Budget:
         return per_pixel * down * (width if files else across)
 
     def _sampled(self, plan: Plan, height: int, width: int, room: float) -> Way:
+        """Half of the room for the sample's stored tensors if not even they may lie in files."""
         down, across = plan.whole.windows
         tile = self._side(room, max(down.context, across.context), max(down.cell, across.cell))
-        if tile < MIN_TILE:
-            raise self._too_large(height, width, self.memory + 2**29, "even the smallest tile does not fit")
+        stored = plan.bytes * min(SAMPLE_PIXELS, height * width)
+        files = stored > room / 2 and shutil.disk_usage(self.folder).free > stored + SPARE_DISK
+        sample = SAMPLE_PIXELS if files else int(min(SAMPLE_PIXELS, room / 2 / plan.bytes))
+        window = min(room / 2, LARGEST_WINDOW) / OVERHEAD
+        if tile < MIN_TILE or sample < SMALLEST_SAMPLE:
+            raise self._too_large(height, width, 2 * self.memory, "even the smallest tile or sample does not fit")
         count = len(spans(height, tile, down.context, down.cell)) * len(spans(width, tile, across.context, across.cell))
-        return Way("sampled", f"in {count} tiles of {tile} with the statistics of a sample", tile)
+        words = f"in {count} tiles of {tile} with the statistics of a sample"
+        return Way("sampled", words, tile, window, files, sample)
 
     def _too_large(self, height: int, width: int, needed: float, why: str) -> TooLarge:
         return TooLarge(
-            f"{width:,} x {height:,} pixels through {self.manifest.name} do not fit {self.memory / 1e9:.1f} GB of memory: "
-            f"{why}. It takes about --memory {needed / 1e9 + 0.05:.1f}GB."
+            f"{width:,} x {height:,} pixels through {self.manifest.name} do not fit {self.memory / 1e9:.1f} GB of "
+            f"memory: {why}. It takes about --memory {needed / 1e9 + 0.05:.1f}GB."
         )
 
     def _no_disk(self, height: int, width: int, stored: float) -> TooLarge:
