@@ -18,8 +18,8 @@ from PIL import Image
 
 from models.errors import ConfigError, UnknownRecipe
 from translate.cli import COMMANDS, main
-from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.recipes import list_recipes, load_recipe
+from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
 
 METHODS = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig, "srgan": SRGANConfig}
 
@@ -32,9 +32,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "stand-in"
 
 
-def draw(path: Path) -> Path:
+def draw(path: Path, side: int = 4) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)).save(path)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, 6, 3), np.uint8)).save(path)
     return path
 
 
@@ -259,7 +259,7 @@ def test_a_second_sigterm_ends_at_once() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
 def test_ctrl_c_finishes_what_is_in_hand(tmp_path: Path, model: str) -> None:
     for number in range(20):
-        draw(tmp_path / f"in/{number:02}.png", side=4 + number)  # of one size, they would be in hand together
+        draw(tmp_path / f"in/{number:02}.png", 4 + number)  # of one size, they would be in hand together
     out = tmp_path / "out"
     code = """if True:
         import os, signal, sys

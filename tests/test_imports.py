@@ -32,6 +32,7 @@ def loaded(statement: str) -> set[str]:
         "translate.web",
         "translate.cli",
         "translate.config",
+        "translate.training.config",
         "translate.recipes",
         "models",
         "export",

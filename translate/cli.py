@@ -113,7 +113,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+    from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 
     methods: dict[str, type[TrainingConfig]] = {
         "pix2pix": Pix2PixConfig,

@@ -1,38 +1,17 @@
-"""Every setting and its default. The field docstrings are the manual: `--help` prints them."""
+"""Every setting of the commands and its default; training has its own. Field docstrings are the manual of `--help`."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from models.errors import ConfigError
 from translate.limits import MAX_PIXELS, MIN_TILE, TILE
-
-
-def _named(kind: type[int] | type[float]) -> PrimitiveConstructorSpec[dict[str, Any]]:
-    """`--option NAME VALUE NAME VALUE` for a dict; tyro alone knows no new names once there is a default."""
-
-    def read(words: list[str]) -> dict[str, Any]:
-        if len(words) % 2:
-            raise ValueError("a name has no value")
-        return {name: kind(value) for name, value in zip(words[::2], words[1::2], strict=True)}
-
-    return PrimitiveConstructorSpec(
-        nargs="*",
-        metavar=f"[NAME {kind.__name__.upper()} ...]",
-        instance_from_str=read,
-        is_instance=lambda value: isinstance(value, dict),
-        str_from_instance=lambda values: [str(part) for pair in values.items() for part in pair],
-    )
-
-
-Counts = Annotated[dict[str, int], _named(int)]
-Weights = Annotated[dict[str, float], _named(float)]
 
 
 def _bytes() -> PrimitiveConstructorSpec[int]:
@@ -60,17 +39,15 @@ def _bytes() -> PrimitiveConstructorSpec[int]:
 Bytes = Annotated[int, _bytes()]
 
 
-def _check(*rules: tuple[bool, str]) -> None:
+def check(*rules: tuple[bool, str]) -> None:
+    """Hold a setting to its rules: whether each holds, and what to say if not.
+
+    Raises:
+        ConfigError: the first that does not hold.
+    """
     for ok, complaint in rules:
         if not ok:
             raise ConfigError(f"{complaint}.")
-
-
-def _load_size(load_size: int, size: int) -> tuple[bool, str]:
-    return (
-        load_size >= size,
-        f"--load-size {load_size} is below --size {size}: no square of that size can be cut from it",
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +91,7 @@ class RunConfig:
     """Print the report as JSON on standard output instead of the table."""
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             (len(self.inputs) > 0, "no input: name at least one picture or folder"),
             (len(self.model) > 0 and all(self.model), "no model: name one with -m"),
             (self.tile >= MIN_TILE, f"--tile {self.tile} is too small; use {MIN_TILE} or more pixels"),
@@ -122,224 +99,6 @@ class RunConfig:
             (
                 self.overview is None or self.overview.suffix.lower() == ".png",
                 f"--overview {self.overview} is written as PNG; let its name end in .png",
-            ),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """What every training run needs, whatever the method."""
-
-    data: Path
-    """Folder of training pictures, laid out as the method needs it."""
-    out: Path
-    """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
-    resume: bool = False
-    """Go on from the last checkpoint in the run folder."""
-    start_from: Path | None = None
-    """A .safetensors checkpoint whose weights the generator starts with."""
-    name: str = ""
-    """Name of the model in its Manifest; the run folder's name if empty."""
-    source: str = ""
-    """Domain that is read, in words, for the Manifest."""
-    target: str = ""
-    """Domain that is written, in words, for the Manifest."""
-    training_data: str = ""
-    """What the pictures are and where they come from, for the Manifest."""
-    license: str = ""
-    """Terms of the weights that follow from the pictures, for the Manifest."""
-
-    generator: str = ""
-    """Network that paints; `translate models zoo` lists them."""
-    generator_arguments: Counts = field(default_factory=dict)
-    """Arguments of the generator: `--generator-arguments width 32 blocks 6`."""
-    discriminator: str = ""
-    """Network that judges; `translate models zoo` lists them."""
-    discriminator_arguments: Counts = field(default_factory=dict)
-    """Arguments of the discriminator."""
-
-    images: int = 0
-    """Length of training, in images seen (per domain); independent of batch size."""
-    batch: int = 1
-    """Images (per domain) in one update."""
-    size: int = 256
-    """Side, in pixels, of the squares that are cut out at random."""
-    flip: bool = True
-    """Mirror pictures left to right at random."""
-
-    learning_rate: float = 2e-4
-    """Adam's step size, generator and discriminator."""
-    beta1: float = 0.5
-    """Adam's first momentum."""
-    beta2: float = 0.999
-    """Adam's second momentum."""
-    decay_from: float = 0.5
-    """Fraction of the run after which the learning rate falls linearly to zero; 1 keeps it constant."""
-    warmup_images: int = 0
-    """Images over which the learning rate rises from zero."""
-    ema: float = 0.999
-    """Decay of the running average of the generator's weights, which is what samples, validation and export use;
-    0 uses the plain weights."""
-
-    seed: int = 0
-    """Same seed, same result on the same device (a CPU bit for bit; a GPU as far as cuDNN allows)."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 autocast where the device computes it natively, else fp32."""
-    compile: bool = False
-    """Compile the networks (torch.compile; on a CPU it needs a C++ compiler). Worth it from a few thousand updates."""
-    workers: int = 2
-    """Processes that load pictures; 0 loads in the main one."""
-    validation: int = 0
-    """Pictures kept aside, never trained on, and measured at each checkpoint."""
-    log_images: int = 1_000
-    """Write a line to stats.jsonl every so many images."""
-    sample_images: int = 20_000
-    """Write a grid of samples and measure the validation pictures every so many images."""
-    checkpoint_minutes: float = 5.0
-    """Write a checkpoint every so many minutes, and at the end."""
-
-    def __post_init__(self) -> None:
-        _check(
-            (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
-            (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
-            (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
-            (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
-            (0 <= self.beta1 < 1, f"--beta1 {self.beta1} must be at least 0 and below 1"),
-            (0 <= self.beta2 < 1, f"--beta2 {self.beta2} must be at least 0 and below 1"),
-            (self.warmup_images >= 0, f"--warmup-images {self.warmup_images} must be 0 or more"),
-            (self.seed >= 0, f"--seed {self.seed} must be 0 or more"),
-            (self.checkpoint_minutes >= 0, f"--checkpoint-minutes {self.checkpoint_minutes} must be 0 or more"),
-            (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
-            (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
-            (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
-            (self.validation >= 0, f"--validation {self.validation} must be 0 or more"),
-            (self.log_images >= 1, f"--log-images {self.log_images} must be 1 or more"),
-            (self.sample_images >= 1, f"--sample-images {self.sample_images} must be 1 or more"),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pix2PixConfig(TrainingConfig):
-    """Aligned pairs (Isola et al. 2017). Defaults are the paper's for facades; recipes override them."""
-
-    generator: str = "unet_256"
-    discriminator: str = "patchgan"
-    direction: Literal["left-to-right", "right-to-left"] = "left-to-right"
-    """Which half of a side-by-side picture is the input (facades: right-to-left paints photographs)."""
-    images: int = 80_000
-    """Length of training, in images seen: 200 epochs of the 400 facades."""
-    load_size: int = 286
-    """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
-    l1_weight: float = 100.0
-    """λ in eq. 4: how strongly the result must equal the target."""
-    ema: float = 0.0
-    """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(_load_size(self.load_size, self.size))
-
-
-@dataclass(frozen=True, kw_only=True)
-class CycleGANConfig(TrainingConfig):
-    """Two unpaired piles (Zhu et al. 2017). Defaults are the paper's; recipes override them."""
-
-    generator: str = "resnet_9blocks"
-    discriminator: str = "patchgan"
-    images: int = 266_800
-    """Length of training, in images seen of each pile: 200 epochs of the 1,334 zebras."""
-    load_size: int = 286
-    """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
-    cycle_weight: float = 10.0
-    """λ in eq. 3: how strongly A -> B -> A must return to A."""
-    identity_weight: float = 0.5
-    """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
-    keep_weight: float = 0.0
-    """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
-    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the paper has none."""
-    pool: int = 50
-    """Earlier fakes that the discriminators are shown again; 0 for none."""
-    ema: float = 0.0
-    """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(
-            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
-            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
-            _load_size(self.load_size, self.size),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class SRGANConfig(TrainingConfig):
-    """Super-resolution (Ledig et al. 2017). Defaults are the paper's first stage; recipes override them."""
-
-    generator: str = "srresnet_x4"
-    discriminator: str = "vgg"
-    discriminator_arguments: Counts = field(default_factory=lambda: {"kernel": 3, "dense": 1024})
-    """Arguments of the discriminator. These make it the paper's; without them it is BasicSR's."""
-    ema: float = 0.0
-    """Decay of the running average of the generator's weights that samples and export use; the paper has none."""
-    stage: Literal["pixel", "adversarial"] = "pixel"
-    """pixel: distance to the original (the paper's SRResNet). adversarial: the paper's SRGAN, from --start-from."""
-    pixel_loss: Literal["mse", "l1"] = "mse"
-    """Distance in pixels; the paper's is mse."""
-    pixel_weight: float = 0.0
-    """Weight of the pixel distance in the second stage; the paper has none there."""
-    perceptual_weight: float = 0.006
-    """Weight of the squared distance between VGG-19 features (second stage only; 1 / 12.75², section 3.2)."""
-    adversarial_weight: float = 1e-3
-    """Weight of the adversarial loss (second stage only; eq. 3)."""
-    images: int = 16_000_000
-    """Length of training, in images seen: one million updates of 16."""
-    batch: int = 16
-    size: int = 96
-    """Side of the high-resolution squares that are cut out at random."""
-    learning_rate: float = 1e-4
-    beta1: float = 0.9
-    decay_from: float = 1.0
-    rotate: bool = False
-    """Also turn pictures by 0, 90, 180 or 270 degrees at random."""
-    shrink: Weights = field(default_factory=lambda: {"bicubic": 1.0})
-    """Kernels that make the small picture, and how often each is drawn: box, bicubic, lanczos, nearest."""
-    jpeg_chance: float = 0.0
-    """How often the small picture is damaged by JPEG ..."""
-    jpeg_quality: tuple[int, int] = (75, 95)
-    """... of a quality between these."""
-    palette_chance: float = 0.0
-    """How often the small picture is reduced to a palette ..."""
-    palette_colors: tuple[int, int] = (16, 256)
-    """... of a size between these, evenly in powers of two ..."""
-    dither_chance: float = 0.5
-    """... and how often that is done with dithering (Floyd-Steinberg)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        unknown = set(self.shrink) - {"box", "bicubic", "lanczos", "nearest"}
-        _check(
-            (not unknown, f"--shrink {', '.join(sorted(unknown))}: known are box, bicubic, lanczos, nearest"),
-            (
-                sum(self.shrink.values()) > 0 and min(self.shrink.values()) >= 0,
-                "--shrink needs at least one kernel with a weight above 0",
-            ),
-            *(
-                (0 <= chance <= 1, f"{name} {chance} is a chance, 0 to 1")
-                for name, chance in (
-                    ("--jpeg-chance", self.jpeg_chance),
-                    ("--palette-chance", self.palette_chance),
-                    ("--dither-chance", self.dither_chance),
-                )
-            ),
-            (
-                1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100,
-                f"--jpeg-quality {self.jpeg_quality}: two values from 1 to 100, the smaller first",
-            ),
-            (
-                2 <= self.palette_colors[0] <= self.palette_colors[1] <= 256,
-                f"--palette-colors {self.palette_colors}: two values from 2 to 256, the smaller first",
             ),
         )
 
@@ -392,7 +151,7 @@ class ImportConfig:
     """Terms of the weights, such as CC-BY-4.0."""
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             (self.scale is None or self.scale >= 1, f"--scale {self.scale} must be 1 or more"),
             (self.work_size is None or self.work_size >= 1, f"--work-size {self.work_size} must be 1 or more"),
         )
@@ -424,7 +183,7 @@ class BenchConfig:
     """Print JSON on standard output instead of the table."""
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             (1 <= self.size <= 16384, f"--size {self.size} must be from 1 to 16384"),
             (self.seconds > 0, f"--seconds {self.seconds} must be above 0"),
         )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.method import Batch, Method, backward
 from translate.training.pix2pix import Pix2Pix

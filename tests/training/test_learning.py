@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.losses import peak_signal_to_noise
 from translate.training.method import Batch

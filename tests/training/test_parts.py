@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.errors import ConfigError, DeviceError, TrainingError
-from translate.config import SRGANConfig
+from translate.training.config import SRGANConfig
 from translate.training.ema import Ema
 from translate.training.loop import learning_rate_factor
 from translate.training.losses import VGG54

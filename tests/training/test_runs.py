@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, TrainingError
-from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training import loop, train
+from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.data import to_device
 from translate.training.folder import RunFolder
 from translate.training.losses import peak_signal_to_noise

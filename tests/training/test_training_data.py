@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from models.errors import DataError
-from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.data import batches, find_piles, hold_out, list_pictures, load_rgb, to_device
 from translate.training.degrade import degrade, palette, shrink
 from translate.training.samples import HighResolution, Pairs, Piles

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
-from translate.config import CycleGANConfig
+from translate.training.config import CycleGANConfig
 from translate.training.losses import full, least_squares
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 from translate.training.pool import ImagePool

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from models.errors import DataError, TranslateError
-from translate.config import TrainingConfig
 from translate.images import read_picture
+from translate.training.config import TrainingConfig
 from translate.training.method import Batch
 
 Pixels = NDArray[np.uint8]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from translate.config import SRGANConfig
+from translate.training.config import SRGANConfig
 
 Pixels = NDArray[np.uint8]
 

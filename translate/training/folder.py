@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from models.errors import TrainingError
-from translate.config import TrainingConfig
+from translate.training.config import TrainingConfig
 
 KEEP = 2
 """Checkpoints that stay: the newest, and the one before it should the newest be damaged."""

@@ -22,7 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from models.checkpoint import save_checkpoint
 from models.errors import TrainingError
-from translate.config import TrainingConfig
+from translate.training.config import TrainingConfig
 from translate.training.data import batches, to_device
 from translate.training.ema import Ema
 from translate.training.folder import RunFolder

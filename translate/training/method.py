@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor, nn, optim
 
 from models.manifest import DECLARED, Manifest, Task
-from translate.config import TrainingConfig
+from translate.training.config import TrainingConfig
 from translate.version import CREATED_BY
 
 Backward = Callable[[Tensor], None]

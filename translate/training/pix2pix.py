@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.layers import per_picture
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
-from translate.config import Pix2PixConfig
+from translate.training.config import Pix2PixConfig
 from translate.training.losses import full, vanilla
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
 from models.layers import Generator
-from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
 from translate.training.loop import Run, fit

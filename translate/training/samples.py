@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from models.errors import DataError
-from translate.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.data import Pile, Pixels, find_piles, hold_out, list_pictures, load_rgb, to_tensor
 from translate.training.degrade import degrade, shrink
 from translate.training.method import Batch

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
-from translate.config import SRGANConfig
+from translate.training.config import SRGANConfig
 from translate.training.losses import VGG54, full, vanilla
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 
