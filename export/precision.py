@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -107,15 +108,25 @@ def nearness(expected: list[Pictures], results: list[Pictures]) -> float:
     return round(max(worst, 0.0), 1)
 
 
+@cache
+def openvino_core() -> Any:
+    """OpenVINO, loaded once and kept.
+
+    Its processor plugin gives the thread that loads it a stack for signals, and frees it when the last model goes,
+    even if a later one has set its own meanwhile: the next Ctrl-C then ends the process with a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def native_networks(model: bytes) -> dict[str, Network]:
     """The model in fp32, and in the lower precisions that this processor has instructions for.
 
     Returns:
         Nothing where OpenVINO does not take the model.
     """
-    import openvino
-
-    core = openvino.Core()
+    core = openvino_core()
     wanted = ["fp32"]
     # The listed capabilities include what is only emulated; the plugin's own default never is.
     if core.get_property("CPU", "INFERENCE_PRECISION_HINT").to_string() != "f32":

@@ -2,7 +2,6 @@
 
 import ctypes
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from models.errors import ConfigError, DeviceError
 from translate import doctor
 from translate.cli import main
-from translate.inference import nvidia, onnxruntime_gpu
+from translate.inference import nvidia, onnxruntime_gpu, openvino_backend
 from translate.inference.nvidia import Gpu
 
 
@@ -111,7 +110,11 @@ def test_a_device_that_computes_wrongly_is_broken(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_missing_runtime_is_a_problem_of_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "openvino", None)
+    def missing() -> None:
+        raise ImportError("No module named 'openvino'")
+
+    for module in (doctor, openvino_backend):
+        monkeypatch.setattr(module, "openvino_core", missing)
     found = doctor.examine()
     assert found.exit_code == 1
     assert any("Reinstall it" in problem for problem in found.problems)

@@ -18,6 +18,7 @@ from onnx_models import make_model
 from torch import Tensor, nn
 
 from models.errors import BadModelFile, ConfigError
+from models.receptive import conv, receptive_radius, transposed
 from translate.cli import main
 from translate.config import ImportConfig
 from translate.foreign import Imported, import_model
@@ -49,7 +50,7 @@ class Stranger(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.head(image)
-        x = x + F.relu(0.1 - x) - F.relu(x - 0.85)
+        x = x + F.relu(0.15 - x) - F.relu(x - 0.7)
         if self.scale > 1:
             x = F.interpolate(x, scale_factor=float(self.scale), mode="nearest")
         return self.tail(x)
@@ -213,8 +214,8 @@ def test_a_deep_network_keeps_its_sizes(tmp_path: Path) -> None:
     class Skips(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.down = nn.ModuleList(nn.Conv2d(3 if n == 0 else 4, 4, 4, 2, 1) for n in range(5))
-            self.up = nn.ModuleList(nn.ConvTranspose2d(4, 4, 4, 2, 1) for _ in range(5))
+            self.down = nn.ModuleList(nn.Conv2d(3 if n == 0 else 4, 4, 4, 2, 1) for n in range(4))
+            self.up = nn.ModuleList(nn.ConvTranspose2d(4, 4, 4, 2, 1) for _ in range(4))
             self.last = nn.Conv2d(4, 3, 1)
 
         def forward(self, x: Tensor) -> Tensor:
@@ -229,8 +230,9 @@ def test_a_deep_network_keeps_its_sizes(tmp_path: Path) -> None:
 
     torch.manual_seed(0)
     manifest = bring(export(Skips(), tmp_path / "u.onnx", side=64)).manifest
-    assert (manifest.multiple, manifest.minimum) == (32, 32)
-    assert manifest.radius == 62 + 31  # by the arithmetic of five strided layers and back
+    assert (manifest.multiple, manifest.minimum) == (16, 16)
+    layers = [conv(4, 2, 1)] * 4 + [transposed(4, 2, 1)] * 4
+    assert manifest.radius == receptive_radius(layers, multiple=16)
 
 
 def test_a_radius_beyond_the_limit_is_measured(tmp_path: Path) -> None:
@@ -240,8 +242,7 @@ def test_a_radius_beyond_the_limit_is_measured(tmp_path: Path) -> None:
             layer.weight.zero_()
             layer.bias.zero_()
             for channel in range(3):
-                layer.weight[channel, channel, 2, 2] = 0.7
-                layer.weight[channel, channel, 2, 0] = layer.weight[channel, channel, 4, 2] = 0.15
+                layer.weight[channel, channel, 2, 2], layer.weight[channel, channel, 2, 0] = 0.4, 0.6
     manifest = bring(export(network, tmp_path / "d.onnx"), range="0..1").manifest
     assert 64 <= manifest.radius < 80
     assert manifest.normalization == "none"
@@ -399,7 +400,7 @@ def test_names_are_not_taken_twice(tmp_path: Path) -> None:
 
 
 def test_the_command_line_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = export(Stranger(2, invert=True), tmp_path / "s.onnx")
+    path = export(Stranger(2, SIGNED, SIGNED, invert=True), tmp_path / "s.onnx")
     assert main(["models", "import", str(path), "--name", "mine", "--range", "-1..1", "--license", "MIT"]) == 0
     out, err = capsys.readouterr()
     for words in ("super-resolution", "--task", "-1..1", "as given", "--channel-order", "MIT", "translate run PHOTO"):

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from onnx_models import make_model
 
-from models.errors import UnknownModel, UsageError
+from models.errors import BadModelFile, ConfigError, UnknownModel, UsageError
 from translate import store
-from translate.store import find_model, list_models, shipped_folder
+from translate.store import find_model, install, list_models, shipped_folder
 
 
 @pytest.fixture
@@ -62,6 +62,50 @@ def test_an_own_model_hides_a_shipped_one(shipped: Path, tmp_path: Path):
     own = make_model(tmp_path / "own" / "texture-x4" / "model.onnx")
     assert [(m.origin, m.path) for m in list_models()] == [("user", own)]
     assert find_model("texture-x4") == own
+
+
+@pytest.mark.parametrize("name", ["a", "7", "Night.v0-2_b", "x" * 100, "console", "nul0"])
+def test_installed_models_are_found(shipped: Path, tmp_path: Path, name: str):
+    model = make_model(tmp_path / "m.onnx").read_bytes()
+    path = install(model, name)
+    assert path == find_model(name) == tmp_path / "own" / name / "model.onnx"
+    assert path.read_bytes() == model
+    assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".hidden", "end.", "a/b", "a\\b", "../up", "a b", "-m", "ä", "a\n", "x" * 101, "a:b",
+     "con", "NUL", "aux.txt", "Com1", "lpt9.v2"],
+)  # fmt: skip
+def test_names_that_some_system_cannot_hold_are_refused(shipped: Path, tmp_path: Path, name: str):
+    with pytest.raises(ConfigError, match="model"):
+        install(make_model(tmp_path / "m.onnx").read_bytes(), name)
+    assert not (tmp_path / "own").exists()
+
+
+@pytest.mark.parametrize("name", ["texture-x4", "Texture-X4"])
+def test_taken_names_are_refused_unless_replaced(shipped: Path, tmp_path: Path, name: str):
+    model = make_model(tmp_path / "m.onnx", scale=2).read_bytes()
+    with pytest.raises(ConfigError, match=r"shipped model named.*--replace"):
+        install(model, name)
+    install(model, name, replace=True)
+    assert find_model(name).read_bytes() == model
+    assert shipped.read_bytes() != model
+
+
+def test_a_bad_file_replaces_nothing(shipped: Path, tmp_path: Path):
+    good = install(make_model(tmp_path / "m.onnx").read_bytes(), "mine")
+    before = good.read_bytes()
+    with pytest.raises(BadModelFile, match="not an ONNX file"):
+        install(b"nonsense", "mine", replace=True)
+    assert good.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_told(shipped: Path, tmp_path: Path):
+    (tmp_path / "own").write_bytes(b"a file where the folder should be")
+    with pytest.raises(BadModelFile, match=r"cannot write .*model\.onnx"):
+        install(make_model(tmp_path / "m.onnx").read_bytes(), "mine")
 
 
 def test_a_broken_model_is_listed_as_broken(shipped: Path, tmp_path: Path):

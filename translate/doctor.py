@@ -21,6 +21,7 @@ from translate.inference.memory import available
 from translate.inference.nvidia import NoDriver, find_gpu
 from translate.inference.onnxruntime_backend import cores, providers
 from translate.inference.onnxruntime_gpu import both_wheels, onnxruntime_wheels
+from translate.inference.openvino_backend import openvino_core
 from translate.version import VERSION
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "gradio", "pillow", "torch")
@@ -89,9 +90,7 @@ def find_devices() -> Iterator[str]:
     """Every device of this machine that `--device` takes; the usual ones in any case."""
     yield from ("cpu", "openvino")
     with contextlib.suppress(ImportError):
-        import openvino
-
-        yield from (f"openvino:{unit}" for unit in openvino.Core().available_devices if unit != "CPU")
+        yield from (f"openvino:{unit}" for unit in openvino_core().available_devices if unit != "CPU")
     try:
         for number in range(64):
             find_gpu(number)

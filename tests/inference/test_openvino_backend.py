@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +126,23 @@ def test_a_cache_loses_what_was_used_longest_ago(tmp_path: Path):
     assert {file.name for file in (tmp_path / "sub").iterdir()} == {"new", "older"}
     prune(tmp_path, 0)
     assert not list((tmp_path / "sub").iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
+def test_ctrl_c_after_models_came_and_went(tmp_path: Path) -> None:
+    """OpenVINO's own stack for signals must not be freed while it is in place."""
+    code = """if True:
+        import signal, sys
+        from translate import Translator
+        told = []
+        signal.signal(signal.SIGINT, lambda *_: told.append(1))
+        first = Translator.open(sys.argv[1], "openvino")
+        second = Translator.open(sys.argv[1], "openvino")
+        del first
+        del second
+        signal.raise_signal(signal.SIGINT)
+        print(told)
+    """
+    model = make_model(tmp_path / "model.onnx")
+    child = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True)
+    assert (child.returncode, child.stdout) == (0, "[1]\n"), child.stderr

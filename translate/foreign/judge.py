@@ -116,12 +116,13 @@ def complaints(result: Batch, again: Batch, picture: Batch, scale: int, *, resto
         found.append("the result looks like noise")
     small = shrunk(seen, scale)
     likeness = _correlation(small, picture)
-    if likeness < -0.5:
+    swapped = psnr(small[:, ::-1], picture) if picture.shape[1] == 3 else 0.0
+    if swapped > max(ALIKE_DB, psnr(small, picture) + CLEARLY_DB):
+        found.append("red and blue look swapped in the result; is the --channel-order right?")
+    elif likeness < -0.5:
         found.append(f"the result looks like a negative of the photograph (correlation {likeness:.2f})")
     elif restores and likeness < 0.5:
         found.append(f"the result does not look like the photograph (correlation {likeness:.2f})")
-    elif restores and picture.shape[1] == 3 and psnr(small[:, ::-1], picture) > psnr(small, picture) + CLEARLY_DB:
-        found.append("red and blue look swapped in the result; is the --channel-order right?")
     return found
 
 

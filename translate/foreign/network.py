@@ -146,9 +146,13 @@ def _start(network: Network, foreign: Foreign) -> tuple[int, tuple[int, int], in
     for channels in [foreign.channels] if foreign.channels else [3, 1, 4]:
         for height, width in sizes:
             try:
-                return channels, (height, width), _scale(network, channels, height, width)
+                scale = _scale(network, channels, height, width)
             except BadModelFile as error:
                 failure = failure or str(error)
+                continue
+            if scale > MAX_SCALE:
+                raise BadModelFile(f"it enlarges {scale} times; at most {MAX_SCALE} are taken.")
+            return channels, (height, width), scale
     raise BadModelFile(f"it takes none of the pictures that were tried. {failure}")
 
 
@@ -165,8 +169,6 @@ def _scale(network: Network, channels: int, height: int, width: int) -> int:
             f"Of {width} x {height} pixels it makes {result.shape[3]} x {result.shape[2]}, "
             "which is not a whole number of times as large."
         )
-    if scale > MAX_SCALE:
-        raise BadModelFile(f"It enlarges {scale} times; at most {MAX_SCALE} are taken.")
     return int(scale)
 
 

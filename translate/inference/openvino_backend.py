@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,21 @@ class OpenVino:
         return dataclasses.replace(self, precision="fp32", note="")
 
 
+@cache
+def openvino_core() -> Any:
+    """OpenVINO, loaded once and kept.
+
+    Its processor plugin gives the thread that loads it a stack for signals, and frees it when the last model goes,
+    even if a later one has set its own meanwhile: the next Ctrl-C then ends the process with a segmentation fault.
+
+    Raises:
+        ImportError: it is not installed, or does not load.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def open_openvino(manifest: Manifest, which: str, precision: str) -> OpenVino:
     """One of OpenVINO's devices; the processor unless another is named.
 
@@ -95,12 +111,11 @@ def open_openvino(manifest: Manifest, which: str, precision: str) -> OpenVino:
         DeviceError: OpenVINO does not load, or sees no such device; says which it sees.
     """
     try:
-        import openvino
+        core = openvino_core()
     except ImportError as error:
         raise DeviceError(
             f"openvino cannot be used: {error}. Reinstall it: pip install --force-reinstall openvino."
         ) from None
-    core = openvino.Core()
     unit = (which or "CPU").upper()
     seen = core.available_devices
     if unit not in seen and not any(name.startswith(f"{unit}.") for name in seen):  # GPU stands for GPU.0
