@@ -2,92 +2,27 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
-from onnx_models import make_model
+from strangers import BYTES, SIGNED, UNIT, OwnNorm, Range, Stranger, bring, export, found, node, tiny, with_constants
 from torch import Tensor, nn
 
-from models.errors import BadModelFile, ConfigError
+from export.contract import OPSET
 from models.receptive import conv, receptive_radius, transposed
-from translate.cli import main
-from translate.config import ImportConfig
-from translate.foreign import Imported, import_model
+from translate.foreign import Imported
+from translate.foreign.judge import Reading, choose
 from translate.foreign.network import photograph
 from translate.inference.model_file import load_model
 from translate.inference.translator import Translator
-from translate.store import find_model, list_models, user_folder
-
-Range = tuple[float, float]
-UNIT, SIGNED, BYTES = (0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)
-
-
-class Stranger(nn.Module):
-    """Keeps a photograph, but for deep black and bright white; no operator gives its range away."""
-
-    def __init__(self, scale: int = 2, given: Range = UNIT, taken: Range = UNIT, invert: bool = False) -> None:
-        super().__init__()
-        self.scale = scale
-        self.head, self.tail = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 1)
-        size, span = given[1] - given[0], taken[1] - taken[0]
-        with torch.no_grad():
-            for layer in (self.head, self.tail):
-                layer.weight.zero_()
-            for channel in range(3):
-                self.head.weight[channel, channel, 1, 1] = (-1 if invert else 1) / size
-                self.tail.weight[channel, channel] = span
-            self.head.bias.fill_((given[1] if invert else -given[0]) / size)
-            self.tail.bias.fill_(taken[0])
-
-    def forward(self, image: Tensor) -> Tensor:
-        x = self.head(image)
-        x = x + F.relu(0.15 - x) - F.relu(x - 0.7)
-        if self.scale > 1:
-            x = F.interpolate(x, scale_factor=float(self.scale), mode="nearest")
-        return self.tail(x)
-
-
-class OwnNorm(nn.Module):
-    """InstanceNorm as some write it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x - x.mean((2, 3), keepdim=True)
-        return x / torch.sqrt((x * x).mean((2, 3), keepdim=True) + 1e-5)
-
-
-def export(
-    network: nn.Module, path: Path, *, dynamic: bool = True, opset: int = 17, side: int = 32, dynamo: bool = False
-) -> Path:
-    """As a stranger does: own names, either exporter, a fixed size unless asked otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"input_names": ["input"], "output_names": ["output"], "opset_version": opset}
-    if dynamo:
-        free = {0: torch.export.Dim("b"), 2: torch.export.Dim("high"), 3: torch.export.Dim("wide")}
-        options |= {"dynamic_shapes": (free,) if dynamic else None, "external_data": False, "verbose": False}
-    elif dynamic:
-        options["dynamic_axes"] = {name: {0: "b", 2: "h", 3: "w"} for name in ("input", "output")}
-    shape = (2, 3, side, side + 8) if dynamo and dynamic else (1, 3, side, side)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(network.eval(), (torch.rand(shape),), path, dynamo=dynamo, **options)
-    return path
-
-
-def bring(path: Path, name: str = "mine", **options: Any) -> Imported:
-    return import_model(ImportConfig(file=path, name=name, **options))
-
-
-def found(imported: Imported) -> dict[str, str]:
-    return {fact.name: fact.value for fact in imported.facts}
+from translate.store import find_model
 
 
 def check_same(network: nn.Module, imported: Imported, given: Range, taken: Range, *, bgr: bool = False) -> None:
@@ -129,6 +64,7 @@ def test_ranges_and_sizes_are_found(tmp_path: Path, given: Range, taken: Range, 
     assert (manifest.radius, manifest.radius_error, manifest.normalization) == (1, 0, "none")
     assert (found(imported)["channels"], manifest.license, imported.warnings) == ("rgb", "not stated", ())
     assert load_model(find_model("mine"))[1] == manifest
+    assert onnx.load(imported.path).opset_import[0].version >= OPSET
     check_same(network, imported, given, taken)
 
 
@@ -273,150 +209,54 @@ def test_old_graphs_with_weights_among_their_inputs(tmp_path: Path) -> None:
     imported = bring(path)
     assert imported.manifest.scale == 3
     picture = np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8)
+    assert onnx.load(imported.path).opset_import[0].version == OPSET
     for device in ("cpu", "openvino"):
         result = Translator.open(imported.path, device, precision="fp32")(picture)
         np.testing.assert_array_equal(result, picture.repeat(3, 0).repeat(3, 1))
 
 
-def tiny(path: Path, *nodes: onnx.NodeProto, shape: Any = ("n", 3, "h", "w"), kind: int = 1, outputs: int = 1) -> Path:
-    """A graph of given nodes from `x` to `y`."""
-    constants = [numpy_helper.from_array(np.asarray(v, t), n) for n, v, t in (
-        ("half", 0.5, np.float32), ("larger", [1, 1, 1.5, 1.5], np.float32), ("huge", [1, 1, 40, 40], np.float32),
-        ("square", [1, 3, 64, 64], np.int64), ("one", [1, 3, 1, 1], np.int64), ("vast", [10**6, 10**6], np.int64),
-        ("last", [0, 2, 3, 1], np.int64), ("axis", [1], np.int64),
-    )]  # fmt: skip
-    graph = helper.make_graph(
-        list(nodes), "tiny", [helper.make_tensor_value_info("x", kind, shape)],
-        [helper.make_tensor_value_info("y", kind, None)] * outputs, constants,
-    )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    path.write_bytes(model.SerializeToString())
-    return path
+def test_a_batch_of_one_within_is_freed(tmp_path: Path) -> None:
+    """Old exporters write InstanceNorm so; two pictures would be normalised as one."""
+    nodes = [
+        node("Shape", "x", to="s"),
+        node("Reshape", "x", "flat", to="a"),
+        node("InstanceNormalization", "a", "ones", "zeros", to="b"),
+        node("Reshape", "b", "s", to="c"),
+        node("Sigmoid", "c"),
+    ]
+    path = tiny(tmp_path / "t.onnx", *nodes, shape=(1, 3, 64, 64))
+    ones, zeros = np.ones(3, np.float32), np.zeros(3, np.float32)
+    imported = bring(with_constants(path, flat=np.asarray([1, 3, -1]), ones=ones, zeros=zeros), range="0..1")
+    assert imported.manifest.normalization == "picture"
+    one, two = (np.random.default_rng(seed).random((1, 3, 40, 48), np.float32) for seed in (1, 2))
+    session = onnxruntime.InferenceSession(imported.path, providers=["CPUExecutionProvider"])
+    together, *apart = (session.run(None, {"image": batch})[0] for batch in (np.concatenate([one, two]), one, two))
+    np.testing.assert_allclose(together, np.concatenate(apart), atol=1e-5)
 
 
-def node(operator: str, *inputs: str, to: str = "y", **attributes: Any) -> onnx.NodeProto:
-    return helper.make_node(operator, [*inputs], [to], **attributes)
+def test_an_enlargement_to_a_given_size_is_freed(tmp_path: Path) -> None:
+    path = tiny(tmp_path / "t.onnx", node("Resize", "x", "", "", "sides", mode="nearest"), shape=(1, 3, 64, 48))
+    manifest = bring(with_constants(path, sides=np.asarray([1, 3, 192, 144]))).manifest
+    assert (manifest.scale, manifest.multiple, manifest.minimum) == (3, 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("nodes", "how", "complaint"),
-    [
-        ([node("Identity", "x")], {"outputs": 2}, "outputs are y, y"),
-        ([node("Identity", "x")], {"kind": TensorProto.UINT8}, "is uint8; it must be float32"),
-        ([node("Identity", "x")], {"shape": (1, "h", "w", 3)}, "colour last"),
-        ([node("Identity", "x")], {"shape": (3, "h", "w")}, "3 dimensions"),
-        ([node("Resize", "x", "", "larger")], {}, r"makes 192 x 96, which is not a whole number"),
-        ([node("Resize", "x", "", "huge")], {}, "enlarges 40 times; at most 16"),
-        ([node("AveragePool", "x", kernel_shape=[3, 3])], {}, r"makes 126 x 62"),
-        ([node("ReduceMean", "x", "axis")], {}, "as many channels"),
-        (
-            [node("Reshape", "x", "square", to="a"), node("Relu", "a")],
-            {"shape": (1, 3, 64, 64)},
-            r"size is fixed inside it. Reshape '' within it shapes to \[1, 3, 64, 64\]",
-        ),
-        ([node("Reshape", "x", "one")], {}, "none of the pictures that were tried.*Reshape"),
-        ([node("ConstantOfShape", "vast", to="a"), node("Relu", "x")], {}, "1,000,000,000,000 elements"),
-        ([node("Evil", "x", domain="com.example")], {}, "only standard ONNX operators"),
-    ],
-)
-def test_refusals(tmp_path: Path, nodes: list[onnx.NodeProto], how: dict[str, Any], complaint: str) -> None:
-    path = tiny(tmp_path / "t.onnx", *nodes, **how)
-    with pytest.raises(BadModelFile, match=complaint) as refusal:
-        bring(path)
-    assert str(path) in str(refusal.value)
-    assert not user_folder().exists()
-
-
-def test_one_picture_at_a_time_is_refused_unless_it_can_be_freed(tmp_path: Path) -> None:
-    """A reshape that names a batch of one is what old exporters write; the same of the sum of a batch is not."""
-    sizes = ["x", "flat"]
-    flat = numpy_helper.from_array(np.asarray([1, 3, -1], np.int64), "flat")
-    shape = [node("Shape", "x", to="s"), node("Reshape", *sizes, to="a"), node("Reshape", "a", "s")]
-    path = tiny(tmp_path / "t.onnx", *shape, shape=(1, 3, 64, 64))
-    model = onnx.load(path)
-    model.graph.initializer.append(flat)
-    onnx.save(model, path)
-    assert bring(path, range="0..1").manifest.multiple == 1
-    mixing = [node("ReduceMean", "x", "zero", to="a"), node("Sub", "x", "a")]
-    path = tiny(tmp_path / "m.onnx", *mixing)
-    model = onnx.load(path)
-    model.graph.initializer.append(numpy_helper.from_array(np.asarray([0], np.int64), "zero"))
-    onnx.save(model, path)
-    with pytest.raises(BadModelFile, match="pictures of a batch influence one another"):
-        bring(path, "other", range="0..1")
-
-
-def test_wrong_scale_and_files_of_other_kinds(tmp_path: Path) -> None:
-    with pytest.raises(BadModelFile, match="2 times as large as its pictures, not 4 times"):
-        bring(export(Stranger(2), tmp_path / "s.onnx"), scale=4)
-    weights = tmp_path / "net.pth"
-    weights.write_bytes(b"x")
-    with pytest.raises(BadModelFile, match=r"checkpoint.*translate export"):
-        bring(weights)
-    with pytest.raises(BadModelFile, match="no model file"):
-        bring(tmp_path / "none.onnx")
+def reading(values: str, db: float, outside: float = 0.0, contrast: float = 0.6) -> Reading:
+    given, taken = values.split(" to ")
+    return Reading(given, taken, db, outside, contrast)
 
 
 @pytest.mark.parametrize(
-    ("network", "doubt"),
+    ("found", "usual", "restores", "best"),
     [
-        (Stranger(2, invert=True), "negative"),
-        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.Upsample(scale_factor=2.0), nn.Hardtanh(0.5, 0.5001)), "one flat colour"),
+        ([reading("0..1 to 0..1", 30.0), reading("-1..1 to -1..1", 30.9)], "0..1", True, "0..1 to 0..1"),
+        ([reading("0..1 to 0..1", 30.0), reading("-1..1 to -1..1", 31.1)], "0..1", True, "-1..1 to -1..1"),
+        ([reading("0..1 to 0..1", 9.0), reading("-1..1 to -1..1", 12.0)], "0..1", True, "0..1 to 0..1"),
+        ([reading("-1..1 to -1..1", 9.0), reading("0..1 to 0..1", 8.0, 0.4)], "-1..1", False, "-1..1 to -1..1"),
+        ([reading("-1..1 to -1..1", 9.0, 0.99), reading("0..255 to 0..255", 8.0)], "-1..1", False, "0..255 to 0..255"),
+        ([reading("-1..1 to -1..1", 9.0, 0.0, 0.01), reading("0..1 to 0..1", 8.0)], "-1..1", False, "0..1 to 0..1"),
     ],
 )
-def test_doubtful_results_are_told(tmp_path: Path, network: nn.Module, doubt: str) -> None:
-    (warning,) = bring(export(network, tmp_path / "s.onnx"), range="0..1").warnings
-    assert doubt in warning
-
-
-def test_swapped_colours_are_told(tmp_path: Path) -> None:
-    network = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False), nn.Upsample(scale_factor=2.0))
-    with torch.no_grad():
-        network[0].weight.copy_(torch.eye(3).flip(0).view(3, 3, 1, 1))
-    (warning,) = bring(export(network, tmp_path / "s.onnx"), range="0..1").warnings
-    assert "swapped" in warning
-
-
-def test_random_results_are_told(tmp_path: Path) -> None:
-    path = tiny(tmp_path / "r.onnx", node("RandomUniformLike", "x", to="a"), node("Add", "x", "a"))
-    with pytest.raises(BadModelFile, match="influence one another"):
-        bring(path, range="0..1")
-
-
-def test_our_own_files_are_kept_as_they_are(tmp_path: Path) -> None:
-    path = make_model(tmp_path / "ours.onnx", name="ours")
-    assert find_model("mine" if bring(path).path else "").read_bytes() == path.read_bytes()
-    with pytest.raises(ConfigError, match="Manifest of its own, which --range, --license cannot change"):
-        bring(path, "other", range="0..1", license="MIT")
-
-
-def test_names_are_not_taken_twice(tmp_path: Path) -> None:
-    path = export(Stranger(2), tmp_path / "s.onnx")
-    bring(path)
-    with pytest.raises(ConfigError, match="--replace"):
-        bring(path)
-    assert bring(path, replace=True).manifest.name == "mine"
-    assert [(model.name, model.origin) for model in list_models() if model.origin == "user"] == [("mine", "user")]
-
-
-def test_the_command_line_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = export(Stranger(2, SIGNED, SIGNED, invert=True), tmp_path / "s.onnx")
-    assert main(["models", "import", str(path), "--name", "mine", "--range", "-1..1", "--license", "MIT"]) == 0
-    out, err = capsys.readouterr()
-    for words in ("super-resolution", "--task", "-1..1", "as given", "--channel-order", "MIT", "translate run PHOTO"):
-        assert words in out
-    assert "negative" in err
-    assert main(["models", "import", str(path), "--name", "mine"]) == 2
-    assert "already" in capsys.readouterr().err
-    assert main(["models", "list"]) == 0
-    assert "user" in capsys.readouterr().out
-
-
-def test_importing_needs_no_torch(tmp_path: Path) -> None:
-    path = export(Stranger(2), tmp_path / "s.onnx")
-    program = (
-        "import sys; from translate.cli import main; "
-        f"assert main(['models', 'import', {str(path)!r}, '--name', 'x']) == 0; "
-        "assert not {'torch', 'torchvision'} & sys.modules.keys()"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+def test_the_usual_reading_needs_a_clear_rival(found: list[Reading], usual: str, restores: bool, best: str) -> None:
+    chosen, reason = choose(found, usual, restores=restores)
+    assert f"{chosen.input} to {chosen.output}" == best
+    assert reason

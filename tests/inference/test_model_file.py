@@ -129,7 +129,8 @@ def vast_product(model: onnx.ModelProto) -> None:
 def vast_in_a_function(model: onnx.ModelProto) -> None:
     nodes = [
         helper.make_node("Constant", [], ["side"], value_ints=[10**6, 10**6]),
-        helper.make_node("ConstantOfShape", ["side"], ["b"]),
+        helper.make_node("ConstantOfShape", ["side"], ["vast"]),
+        helper.make_node("Relu", ["a"], ["b"]),
     ]
     model.functions.append(helper.make_function("own", "F", ["a"], ["b"], nodes, [helper.make_opsetid("", 20)]))
     model.opset_import.append(helper.make_opsetid("own", 1))
