@@ -202,3 +202,13 @@ def test_what_is_not_local_runs_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_too_little_memory_is_told(opened: Callable[..., Translator]) -> None:
     with pytest.raises(TooLarge, match=r"600 x 400 pixels through resnet_6blocks do not fit .* --memory"):
         within(opened("resnet_6blocks"), 1)(photograph(600, 400))
+
+
+@pytest.mark.parametrize("device", ["cpu", "openvino"])
+def test_flat_pictures_are_the_same_on_every_runtime(opened: Callable[..., Translator], device: str) -> None:
+    """In one piece, runtimes would paint their rounding, enlarged by each normalization."""
+    flat = np.full((64, 80, 3), 90, np.uint8)
+    result = opened("resnet_6blocks", device)(flat)
+    inside = result[24:-24, 24:-24]
+    assert (inside == inside[:1, :1]).all()
+    np.testing.assert_allclose(result.astype(int), opened("resnet_6blocks", "cpu")(flat).astype(int), atol=1)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from translate.inference.tiles import Span
 
+FLAT = 2.01 / 255
+"""Most that values of 1 differ by in a picture that counts as flat."""
 WHITE = {"uint8": 255, "uint16": 65535, "float32": 1}
 """Kinds of values that pictures hold -> white."""
 
@@ -47,6 +49,12 @@ class Frame:
     @property
     def width(self) -> int:
         return len(self.columns)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing in the picture stands out: two levels of 8 bits between its darkest and its brightest."""
+        low, high = self.picture.min(axis=(0, 1)), self.picture.max(axis=(0, 1))
+        return bool((high - low <= FLAT * WHITE[self.picture.dtype.name]).all())
 
     def read(self, y: Span, x: Span) -> NDArray[np.float32]:
         """A window as [1, C, h, w] in [0, 1]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from translate.inference.segments import Sweeps, stage_piece
 from translate.inference.tiles import Span, spans
 from translate.inference.ways import Way
 
+UNBOUNDED = 2.0**60
+"""Bytes that a window may take where the whole picture is known to fit."""
 UNREAD_BYTES = 4096.0
 """What a graph that cannot be read is taken to need at a time, for each pixel of its input and of its result: 16 times
 the 64 channels of common networks."""
@@ -86,14 +88,19 @@ class Network:
 
     def paint(self, way: Way, frames: Sequence[Frame], canvases: Sequence[Canvas], folder: Path) -> None:
         """Compute pictures of one shape; several take no more calls than one where they share them."""
-        if way.kind in ("whole", "tiles"):
-            self._tiles(way, frames, canvases)
-            return
+        others: list[tuple[Frame, Canvas]] = []
         for frame, canvas in zip(frames, canvases, strict=True):
             if way.kind == "exact":
                 self._sweeps(way, frame, canvas, folder)
-            else:
+            elif way.kind == "sampled":
                 self._with_sample(way, frame, canvas, folder)
+            elif self.plan and frame.is_flat:
+                # statistics of a flat picture are those of the runtime's rounding; our own leave that out
+                self._sweeps(replace(way, window=UNBOUNDED), frame, canvas, folder)
+            else:
+                others.append((frame, canvas))
+        if others:
+            self._tiles(way, *map(list, zip(*others, strict=True)))
 
     def _tiles(self, way: Way, frames: Sequence[Frame], canvases: Sequence[Canvas]) -> None:
         height, width = frames[0].height, frames[0].width
