@@ -14,7 +14,7 @@ from onnx_models import make_model
 
 from models.errors import BadModelFile, ConfigError, DeviceError
 from translate import Translator
-from translate.inference import backends, nvidia, onnxruntime_backend
+from translate.inference import backends, nvidia, onnxruntime_backend, openvino_backend
 from translate.inference.backends import open_backend
 from translate.inference.model_file import load_model
 
@@ -78,10 +78,14 @@ def test_auto_says_what_it_chose_and_why(tiny: Path, monkeypatch: pytest.MonkeyP
     assert Translator.open(tiny).device == "ONNX Runtime CPU fp32"
 
 
+def not_installed() -> None:
+    raise ImportError("No module named 'openvino'")
+
+
 @pytest.mark.usefixtures("no_driver")
 def test_auto_goes_on_where_openvino_is_not_installed(tiny: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(backends.platform, "machine", lambda: "x86_64")
-    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(openvino_backend, "openvino_core", not_installed)
     chosen = Translator.open(tiny)
     assert chosen.device == "ONNX Runtime CPU fp32"
     assert chosen.why == "the fastest that works here (openvino does not: see translate doctor)."
@@ -96,7 +100,7 @@ def test_precisions_that_the_device_lacks_are_errors(tiny: Path):
 
 @pytest.mark.usefixtures("no_driver")
 def test_a_precision_that_no_device_has(tiny: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(openvino_backend, "openvino_core", not_installed)
     with pytest.raises(DeviceError, match=r"no device can run tiny with precision fp16\. .*no NVIDIA.*fp32 only"):
         Translator.open(tiny, precision="fp16")
 
