@@ -19,8 +19,8 @@ def check_contract(path: Path, manifest: Manifest) -> None:
     """Check everything but the arithmetic of an exported file.
 
     One input `image` and one output `result`, both float32 [N, C, H, W] with free N, H and W; standard
-    operators of one opset only; every weight inside the file; the Manifest in the metadata (`precisions` aside, which
-    are measured with the file). Stricter than what
+    operators of one opset only; every weight inside the file; the Manifest in the metadata (aside from
+    what is measured with the file: `precisions`, and a `radius` shorter than the layers'). Stricter than what
     `translate.inference` asks of a file, which may be another program's: this one is about what we give away.
 
     Raises:
@@ -48,7 +48,8 @@ def check_contract(path: Path, manifest: Manifest) -> None:
         found = Manifest.from_json(metadata.get(METADATA_KEY, ""))
     except BadManifest as error:
         raise ExportError(str(error)) from None
-    same = dataclasses.replace(found, precisions=manifest.precisions) == manifest
+    measured = {name: getattr(manifest, name) for name in ("precisions", "radius", "radius_error")}
+    same = dataclasses.replace(found, **measured) == manifest
     _require(same, "its metadata hold another Manifest")
     try:
         onnx.checker.check_model(model, full_check=True)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from export.contract import OPSET
-from export.precision import measure_precisions, with_precisions
+from export.precision import measure_precisions, with_facts
+from export.radius import effective_radius
 from export.verify import Parity, verify
 from models.errors import ExportError
 from models.manifest import DECLARED, INPUT, METADATA_KEY, OUTPUT, Manifest
@@ -45,7 +46,8 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
 
     Args:
         generator: [B, C, H, W] -> [B, C, scale H, scale W], in the Manifest's ranges. It is not changed.
-        manifest: what the generator is; goes into the metadata, with what lower precisions do to its results.
+        manifest: what the generator is; goes into the metadata, with what lower precisions do to its
+            results, and how far it sees in effect.
     Returns:
         How far ONNX Runtime is from PyTorch with it.
     Raises:
@@ -59,7 +61,10 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(model.SerializeToString(deterministic=True))
         parity = verify(part, generator, manifest)
-        part.write_bytes(with_precisions(part.read_bytes(), measure_precisions(part.read_bytes(), manifest, generator)))
+        data = part.read_bytes()
+        radius, error = effective_radius(generator, manifest)
+        precisions = measure_precisions(data, manifest, generator)
+        part.write_bytes(with_facts(data, precisions=precisions, radius=radius, radius_error=error))
         part.replace(path)
     except ExportError as error:
         raise ExportError(f"{path} was not written: {error}") from error

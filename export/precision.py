@@ -59,14 +59,14 @@ def _compare(networks: dict[str, Network], pictures: list[Pictures]) -> dict[str
     return {name: nearness(exact, given) for name, given in results.items()}
 
 
-def with_precisions(model: bytes, precisions: dict[str, float]) -> bytes:
-    """The same model file with these figures in its Manifest; weights and graph stay as they are."""
+def with_facts(model: bytes, **facts: Any) -> bytes:
+    """The same model file with other values of some fields in its Manifest; weights and graph stay as they are."""
     import onnx
 
     loaded = onnx.load_model_from_string(model)
     for entry in loaded.metadata_props:
         if entry.key == METADATA_KEY:
-            entry.value = dataclasses.replace(Manifest.from_json(entry.value), precisions=precisions).to_json()
+            entry.value = dataclasses.replace(Manifest.from_json(entry.value), **facts).to_json()
     result: bytes = loaded.SerializeToString(deterministic=True)
     return result
 

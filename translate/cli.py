@@ -195,7 +195,7 @@ def _models(arguments: list[str]) -> int:
         from translate.console import print_imported
         from translate.foreign import import_model
 
-        print("trying the model on a photograph ...", file=sys.stderr)
+        print("trying the model on a photograph; a large one takes minutes ...", file=sys.stderr)
         print_imported(import_model(imported))
     elif what == "zoo" and not names:
         try:

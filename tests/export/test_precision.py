@@ -16,7 +16,7 @@ from torch import Tensor
 
 from export import export_onnx, precision
 from export.onnx import to_onnx
-from export.precision import EQUAL_DB, measure_precisions, nearness, photographs, with_precisions
+from export.precision import EQUAL_DB, measure_precisions, nearness, photographs, with_facts
 from models.errors import DeviceError
 from models.layers import per_picture
 from models.manifest import METADATA_KEY, Manifest
@@ -135,7 +135,7 @@ def test_measured_figures_go_into_the_file(tmp_path: Path) -> None:
     assert 60 < precisions["fp16"] < EQUAL_DB
     assert 40 < precisions["bf16"] < precisions["fp16"]
     assert measure_precisions(data, describe(Toy()), Toy().eval()) == precisions
-    changed = onnx.load_model_from_string(with_precisions(data, {"fp16": 1.0}))
+    changed = onnx.load_model_from_string(with_facts(data, precisions={"fp16": 1.0}))
     assert Manifest.from_json(changed.metadata_props[0].value).precisions == {"fp16": 1.0}
     assert changed.graph == onnx.load_model_from_string(data).graph
 
