@@ -1,4 +1,4 @@
-# make demo | app | test | lint | bench DATA=DIR
+# make demo | app | test | lint | bench [DATA=DIR]
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=DIR.
 PYTHON ?= python3
 VENV ?= .venv
@@ -29,8 +29,10 @@ lint: $(full)
 	$(bin)/lint-imports
 
 bench: $(full)
-	@test -n "$(DATA)" || { echo "make bench DATA=DIR: DIR holds the pictures to measure on; see README.md"; exit 2; }
-	$(bin)/python -m benchmarks.textures --data "$(DATA)"
+	$(bin)/python -m benchmarks.engine
+	$(bin)/python -m benchmarks.memory
+	@if test -n "$(DATA)"; then $(bin)/python -m benchmarks.textures --data "$(DATA)"; \
+	  else echo "make bench DATA=DIR also measures quality; DIR holds the pictures, see README.md"; fi
 
 $(bin)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
