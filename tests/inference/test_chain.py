@@ -42,7 +42,7 @@ def test_each_works_on_what_the_one_before_it_made() -> None:
     chain = Chain((negative, enlarge))
     picture = photograph(20, 30)
     np.testing.assert_array_equal(chain(picture), (255 - picture).repeat(4, 0).repeat(4, 1))
-    assert (chain.name, chain.device, chain.why) == ("negative + enlarge", "another, test", "It is there.")
+    assert (chain.name, chain.device, chain.why) == ("negative + enlarge", "another, test", "negative: It is there.")
     assert chain.size_after(30, 20) == (120, 80)
     assert [seen.shape for seen in negative.seen + enlarge.seen] == [(20, 30, 3)] * 2
     assert chain.paints_colour

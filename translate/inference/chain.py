@@ -127,7 +127,10 @@ class Chain:
     @property
     def why(self) -> str:
         """Why it runs there: a sentence."""
-        return " ".join(dict.fromkeys(step.why for step in self.steps if step.why))
+        if len(self.steps) == 1:
+            return self.steps[0].why
+        said = {step.manifest.name: step.why for step in self.steps if step.why}
+        return " ".join(f"{name}: {why}" for name, why in said.items())
 
     @property
     def paints_colour(self) -> bool:
