@@ -41,7 +41,10 @@ def test_the_file_describes_itself(exported: Exported) -> None:
     )
     found = Manifest.from_json(metadata[METADATA_KEY])
     assert found.precisions.keys() == {"fp16", "bf16"}
-    assert dataclasses.replace(found, precisions={}) == exported.manifest
+    assert found.radius <= exported.manifest.radius
+    assert 0 <= found.radius_error < 1 / 255
+    measured = {name: getattr(exported.manifest, name) for name in ("precisions", "radius", "radius_error")}
+    assert dataclasses.replace(found, **measured) == exported.manifest
     assert set(metadata) == {METADATA_KEY}
 
 
