@@ -74,10 +74,10 @@ CASES = (
 )
 
 
-def exported(name: str, folder: Path) -> tuple[nn.Module, Path]:
+def exported(name: str, folder: Path, **arguments: Any) -> tuple[nn.Module, Path]:
     """A network of the zoo with seeded weights, and its model file."""
     torch.manual_seed(0)
-    network = plausible(build_generator(name))
+    network = plausible(build_generator(name, **arguments))
     task = "super-resolution" if network.scale > 1 else "translation"
     facts: dict[str, Any] = {key: getattr(network, key) for key in DECLARED}
     manifest = Manifest(name=name, task=task, source="pictures", target="noise", generator=name, **facts)

@@ -3,8 +3,8 @@
     python -m benchmarks.memory
 
 Each line is a process of its own that translates one picture of noise and says the most memory it ever had resident:
-the program, the picture, its result and the working memory that `--memory` bounds. ResNet-9 is a CycleGAN generator of
-width 64 with random weights, which normalizes by the whole picture; texture-x4 is the shipped model.
+the program, the picture, its result and the working memory that `--memory` bounds. The generator is one of CycleGAN's,
+which normalize by the whole picture, with random weights; texture-x4 is the shipped model.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ class Settings:
     """Measure memory."""
 
     sizes: tuple[str, ...] = ("1024x1024", "2048x2048", "4096x4096", "8192x8192")
-    """Width x height of the pictures for ResNet-9; 64 megapixels of it take half an hour on two cores."""
+    """Width x height of the pictures for the generator."""
+    generator: str = "resnet_6blocks"
+    """Network of the zoo; resnet_9blocks of width 64 takes half an hour for 64 megapixels on two cores."""
+    width: int = 32
+    """Channels of its first layer."""
     enlarged: tuple[str, ...] = ("256x256", "512x512", "1024x1024", "2048x2048")
     """The same for texture-x4, whose results have 16 times the pixels."""
     memory: int = 10**9
@@ -61,8 +65,8 @@ def main(settings: Settings) -> None:
         return
     table = Table("model", "picture", "megapixels", "seconds", "peak MB", "computed")
     with tempfile.TemporaryDirectory() as folder:
-        _, resnet = exported("resnet_9blocks", Path(folder))
-        cases = [(f"{resnet}", "ResNet-9", size) for size in settings.sizes]
+        _, path = exported(settings.generator, Path(folder), width=settings.width)
+        cases = [(f"{path}", f"{settings.generator}, width {settings.width}", size) for size in settings.sizes]
         cases += [("texture-x4", "texture-x4", size) for size in settings.enlarged]
         for model, title, size in track(cases, description="measuring", console=Console(stderr=True), transient=True):
             command = [sys.executable, "-m", "benchmarks.memory", "--child", f"{model} {size}"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from models.layers import per_picture
 from models.manifest import DECLARED, Manifest
 from models.zoo import GENERATORS, build_generator
 from translate import Translator
-from translate.inference import segments, ways
-from translate.inference.segments import Statistics
+from translate.inference import ways
+from translate.inference.moments import Grid, PatchPool, ShrunkPool, Statistics
 
 MEBI = 2**20
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -134,7 +136,7 @@ def test_without_pooled_statistics_it_would_differ(
         self.last = getattr(self, "last", 0) + values.var(axis=(1, 2))
         self.squares = self.last
 
-    monkeypatch.setattr(segments.Statistics, "add", averaged)
+    monkeypatch.setattr(Statistics, "add", averaged)
     translator = opened("resnet_6blocks")
     picture = photograph(301, 203)
     assert psnr(within(translator, 4, "exact")(picture), translator(picture)) < 50
@@ -144,16 +146,68 @@ def test_without_pooled_statistics_it_would_differ(
 def test_a_sample_stands_for_the_whole(
     opened: Callable[..., Translator], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Half of the picture's pixels; whatever the tiles, since all have the same statistics."""
     monkeypatch.setattr(ways, "WHOLE_PIXELS", 0)
     monkeypatch.setattr(ways, "SAMPLE_PIXELS", 801 * 533 // 2)
     translator = opened(name, contrast=1.0)
     picture = photograph(801, 533)
     whole = translator(picture)
     sampled = within(translator, 400, "thumbnail")
-    assert "statistics of a sample" in sampled.how(533, 801)
+    assert re.fullmatch(r"in \d+ tiles of 512 with the statistics of a sample", sampled.how(533, 801))
     result = sampled(picture)
     assert whole.std() > 10
     assert psnr(result, whole) >= 30
+    smaller = dataclasses.replace(sampled, tile=200)(picture)
+    assert np.abs(smaller.astype(int) - result).max() <= 1
+
+
+def test_a_shrunk_picture_alone_would_not_do(
+    opened: Callable[..., Translator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the patches are for."""
+    monkeypatch.setattr(ways, "WHOLE_PIXELS", 0)
+    monkeypatch.setattr(ways, "SAMPLE_PIXELS", 801 * 533 // 2)
+    monkeypatch.setattr(PatchPool, "moments", lambda self, name: self.shrunk.moments(name))
+    translator = opened("resnet_6blocks", contrast=1.0)
+    picture = photograph(801, 533)
+    assert psnr(within(translator, 400, "thumbnail")(picture), translator(picture)) < 28
+
+
+def test_statistics_of_patches_correct_those_of_a_shrunk_picture() -> None:
+    """Noise on a ramp: shrinking removes the noise, patches at one end see little of the ramp."""
+    random = np.random.default_rng(0)
+    ramp = np.linspace(0, 8, 1024)[None, None].repeat(64, axis=1)
+    full = (ramp + random.normal(0, 1, (1, 64, 1024))).astype(np.float32)
+    small = full.reshape(1, 16, 4, 256, 4).mean(axis=(2, 4))
+    grids = Grid((0,), 64, 4), Grid((64, 320), 64, 4)
+    unit = Fraction(1), Fraction(1)
+    shrunk = ShrunkPool(grids, (0.25, 0.25))
+    shrunk.add("x", small[:, :, :100].copy(), (0, 0), unit)
+    shrunk.add("x", small[:, :, 100:].copy(), (0, 100), unit)
+    inside = np.r_[68:124, 324:380]
+    np.testing.assert_allclose(shrunk.inside["x"].mean, small[0][1:15][:, inside[::4] // 4].mean(), rtol=1e-6)
+    pool = PatchPool(shrunk)
+    pool.add("x", np.concatenate([full[:, :, 64:128], full[:, :, 320:384]], axis=2), (0, 0), unit)
+    np.testing.assert_allclose(pool.all["x"].mean, full[0][4:60][:, inside].mean(), rtol=1e-6)
+    mean, _ = pool.moments("x")
+    np.testing.assert_allclose(mean, full.mean(), rtol=0.01)
+
+
+def test_a_normalized_picture(tmp_path: Path) -> None:
+    """Nothing lies before the first normalization."""
+    path = make_model(tmp_path / "model.onnx", scale=1, radius=2, normalization="picture")
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.input[:] = ["normalized" if name == "image" else name for name in node.input]
+    for name in ("ones", "zeros"):
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.FLOAT, [3], [float(name == "ones")] * 3))
+    model.graph.node.insert(0, helper.make_node("InstanceNormalization", ["image", "ones", "zeros"], ["normalized"]))
+    onnx.save(model, path)
+    translator = Translator.open(path, "cpu", memory=1000 * MEBI)
+    picture = photograph(301, 203)
+    pieces = within(translator, 2, "exact")
+    assert "pieces" in pieces.how(203, 301)
+    assert psnr(pieces(picture), translator(picture)) > 70
 
 
 def test_statistics_are_pooled_exactly() -> None:

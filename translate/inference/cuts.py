@@ -33,6 +33,7 @@ class Stage:
     target: str
     """Tensor whose statistics are taken; or the result."""
     nodes: tuple[Node, ...]
+    """None at all where the picture itself is normalized."""
     reads: tuple[str, ...]
     """Stored tensors, and the picture."""
     keeps: tuple[str, ...]
@@ -87,7 +88,7 @@ def cut(graph: Graph) -> Plan:
         inside = {name for node in nodes for name in node.writes}
         keeps = [name for name in kept if name in inside and name not in available]
         # what a tensor kept on the way is computed from is part of the piece already
-        reads = {name for node in nodes for name in node.reads} - inside
+        reads = {target, *(name for node in nodes for name in node.reads)} - inside
         stages.append(_stage(graph, target, nodes, sorted(reads), keeps))
         available.update(keeps)
     whole = _stage(graph, OUTPUT, graph.nodes, [INPUT], [])
@@ -161,7 +162,8 @@ def _first_stage(graph: Graph, targets: Sequence[str]) -> dict[str, int]:
 
 def _windows(graph: Graph, nodes: Sequence[Node], targets: Iterable[str], axis: int) -> Window:
     """Interval arithmetic from one cell of the outputs back to the inputs."""
-    names = {name for node in nodes for name in (*node.reads, *node.writes)}
+    targets = list(targets)
+    names = {*targets, *(name for node in nodes for name in (*node.reads, *node.writes))}
     scales = {name: graph.tensors[name].scales[axis] for name in names}
     cell = math.lcm(*(scale.denominator for scale in scales.values()))
     needs: dict[str, Interval] = {name: (0, int(cell * scales[name]) - 1) for name in targets}
@@ -191,7 +193,7 @@ def peak_bytes(graph: Graph, nodes: Sequence[Node], outputs: Collection[str]) ->
     """
     last: Mapping[str, int] = {name: place for place, node in enumerate(nodes) for name in node.reads}
     written = {name for node in nodes for name in node.writes}
-    alive = {name for node in nodes for name in node.reads} - written
+    alive = {*outputs, *(name for node in nodes for name in node.reads)} - written
     most = sum(graph.tensors[name].bytes for name in alive)
     for place, node in enumerate(nodes):
         dying = {name for name in node.reads if last[name] == place and name not in outputs}

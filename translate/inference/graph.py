@@ -98,16 +98,31 @@ def read_graph(data: bytes) -> Graph:
     nodes: list[Node] = []
     tensors = {INPUT: Tensor(_channels(graph), (Fraction(1), Fraction(1)), (0, 0))}
     for proto in graph.node:
-        if any(name in tensors for name in proto.input):
-            node, written = _node(onnx, proto, tensors, constants)
-            nodes.append(node)
-            tensors.update(written)
-        else:
-            constants.update(_folded(onnx, model, proto, constants))
+        try:
+            if any(name in tensors for name in proto.input):
+                node, written = _node(onnx, proto, tensors, constants)
+                nodes.append(node)
+                tensors.update(written)
+            else:
+                constants.update(_folded(onnx, model, proto, constants))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise NotLocal(f"the operator {proto.op_type}, in a form that is not known ({error})") from error
     for name in [OUTPUT, *(node.reads[0] for node in nodes if node.is_norm)]:
         if name not in tensors or tensors[name].extra != (0, 0):
             raise NotLocal(f"a tensor, {name}, that is not of its share of the picture's size")
     return Graph(model, tuple(nodes), tensors, constants)
+
+
+def rough_bytes(data: bytes, scale: int) -> float:
+    """What the tensors of a graph that cannot be read take at a time, for each pixel of the picture: a guess.
+
+    Four tensors as wide as the widest convolution, at the picture's size, and two of up to 64 channels at the result's.
+    """
+    import onnx
+
+    shapes = {tensor.name: tensor.dims for tensor in onnx.load_model_from_string(data).graph.initializer}
+    widest = max((max(dims[:2]) for dims in shapes.values() if len(dims) == 4), default=64)
+    return 4.0 * (4 * widest + 2 * min(widest, 64) * scale**2)
 
 
 def _channels(graph: Any) -> int:

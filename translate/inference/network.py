@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,16 @@ from models.manifest import INPUT, Manifest
 from translate.inference.cuts import Plan, cut, peak_bytes
 from translate.inference.frame import Canvas, Frame
 from translate.inference.geometry import NotLocal
-from translate.inference.graph import Graph, read_graph
+from translate.inference.graph import Graph, read_graph, rough_bytes
+from translate.inference.moments import PatchPool, ShrunkPool
 from translate.inference.protocols import Backend, Compiled
-from translate.inference.sampled import sampled
+from translate.inference.sampled import patches, shrunk
 from translate.inference.segments import Sweeps, stage_piece
 from translate.inference.tiles import Span, spans
 from translate.inference.ways import Way
 
 UNBOUNDED = 2.0**60
 """Bytes that a window may take where the whole picture is known to fit."""
-UNREAD_BYTES = 4096.0
-"""What a graph that cannot be read is taken to need at a time, for each pixel of its input and of its result: 16 times
-the 64 channels of common networks."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Network:
         """Most bytes that the tensors take at a time, for each pixel of the picture."""
         graph = self._read[0]
         if graph is None:
-            return UNREAD_BYTES * (1 + self.manifest.scale**2)
+            return rough_bytes(self.data, self.manifest.scale)
         return peak_bytes(graph, graph.nodes, [graph.nodes[-1].writes[0]])
 
     @cached_property
@@ -123,11 +122,13 @@ class Network:
 
     def _with_sample(self, way: Way, frame: Frame, canvas: Canvas, folder: Path) -> None:
         plan = self._cut()
-        part, sample = sampled(frame, plan.cells, way.sample)
-        known = Sweeps(plan, self.backend.compile)(
-            part.height, part.width, part.read, None,
-            window=way.window, folder=folder if way.files else None, sample=sample,
-        )  # fmt: skip
+        part, grids = patches(frame, plan.cells, way.sample)
+        small = shrunk(frame, plan.cells, way.sample)
+        pool = ShrunkPool(grids, (small.height / frame.height, small.width / frame.width))
+        sweeps = Sweeps(plan, self.backend.compile)
+        settings: dict[str, Any] = {"window": way.window, "folder": folder if way.files else None}
+        sweeps(small.height, small.width, small.read, None, pool=pool, **settings)
+        known = sweeps(part.height, part.width, part.read, None, pool=PatchPool(pool), **settings)
         down, across = plan.whole.windows
         for y in spans(frame.height, way.tile, down.context, down.cell):
             for x in spans(frame.width, way.tile, across.context, across.cell):

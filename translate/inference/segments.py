@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.manifest import INPUT, OUTPUT
 from translate.inference.activations import Activations
 from translate.inference.cuts import Plan, Stage, Window
-from translate.inference.graph import Graph, Node, Tensor
+from translate.inference.graph import Graph, Node
+from translate.inference.moments import Pool
 from translate.inference.protocols import Compiled
-from translate.inference.sampled import Sample
 from translate.inference.tiles import Span, spans
 
 Values = NDArray[np.float32]
@@ -27,32 +26,6 @@ Paint = Callable[[Span, Span, Values], None]
 
 FLAT = 4e-6
 """Spread of a channel / its mean (or a quarter) below which there is nothing but rounding: 64 last places."""
-
-
-class Statistics:
-    """Mean and variance of each channel, pooled over windows that do not overlap (Chan, Golub & LeVeque 1979)."""
-
-    def __init__(self, channels: int) -> None:
-        self.count = 0
-        self.mean = np.zeros(channels)
-        self.squares = np.zeros(channels)
-        """Sums of squared distances from the mean."""
-
-    @property
-    def variance(self) -> NDArray[np.float64]:
-        """Divided by the number of values, as InstanceNorm does."""
-        return self.squares / max(self.count, 1)
-
-    def add(self, values: Values) -> None:
-        """Pool a window [C, h, w]."""
-        count = values.shape[1] * values.shape[2]
-        if not count:
-            return
-        parts = np.array([cv2.meanStdDev(plane) for plane in values]).reshape(-1, 2)
-        total, shift = self.count + count, parts[:, 0] - self.mean
-        self.mean += shift * (count / total)
-        self.squares += parts[:, 1] ** 2 * count + shift**2 * (self.count * count / total)
-        self.count = total
 
 
 def coefficients(node: Node, graph: Graph, mean: NDArray[Any], variance: NDArray[Any]) -> dict[str, Values]:
@@ -130,7 +103,7 @@ class Sweeps:
         *,
         window: float,
         folder: Path | None,
-        sample: Sample | None = None,
+        pool: Pool | None = None,
     ) -> dict[str, Values]:
         """Compute a picture.
 
@@ -139,44 +112,44 @@ class Sweeps:
             paint: takes the result; None stops before it.
             window: bytes that the tensors of one window may take.
             folder: for files of stored tensors; None keeps those in memory.
-            sample: where the picture is made up of patches.
+            pool: gathers the statistics; over all of the picture without one.
         Returns:
             Coefficients of all normalizations: feeds of pieces.
         Raises:
             TooLarge: the disk is full.
         """
         graph = self.plan.graph
+        pool = pool or Pool()
         known: dict[str, Values] = {}
         with Activations(folder) as store:
             for stage in self.plan.stages:
                 if stage.target == OUTPUT and paint is None:
                     break
                 # not kept for the next picture: each holds the memory of its largest window
-                compiled = self.compile(stage_piece(graph, stage))
+                compiled = self.compile(stage_piece(graph, stage)) if stage.nodes else None
                 for name in stage.keeps:
                     down, across = graph.tensors[name].scales
                     store.add(name, graph.tensors[name].channels, int(height * down), int(width * across))
-                pooled = Statistics(graph.tensors[stage.target].channels)
                 fed = {name for node in stage.nodes if node.is_norm for name in _fed(node)}
                 for y, x in windows(height, width, stage.windows, stage.bytes, window, folder is not None):
                     feeds = {name: known[name] for name in fed}
                     for name in stage.reads:
                         feeds[name] = read(y, x) if name == INPUT else store.read(name, *_place(graph, name, y, x))
-                    results = dict(zip(stage.writes, compiled(feeds), strict=True))
+                    results = dict(zip(stage.writes, compiled(feeds), strict=True)) if compiled else feeds
                     del feeds
                     for name in stage.keeps:
                         (top, left), part = _owned(graph, name, y, x, results[name])
                         store.write(name, top, left, part)
                     if stage.target != OUTPUT:
                         place, part = _owned(graph, stage.target, y, x, results[stage.target])
-                        pooled.add(_counted(graph.tensors[stage.target], place, part, sample))
+                        pool.add(stage.target, part, place, graph.tensors[stage.target].scales)
                     elif paint:
                         paint(y, x, results[OUTPUT])
                 for name in stage.drops:
                     store.drop(name)
                 for node in graph.norms:
                     if node.reads[0] == stage.target:
-                        known |= coefficients(node, graph, pooled.mean, pooled.variance)
+                        known |= coefficients(node, graph, *pool.moments(stage.target))
         return known
 
 
@@ -192,17 +165,6 @@ def _owned(graph: Graph, name: str, y: Span, x: Span, values: Values) -> tuple[t
     rows = slice(int((y.first - y.start) * down), int((y.last - y.start) * down))
     columns = slice(int((x.first - x.start) * across), int((x.last - x.start) * across))
     return (int(y.first * down), int(x.first * across)), values[0, :, rows, columns]
-
-
-def _counted(tensor: Tensor, place: tuple[int, int], part: Values, sample: Sample | None) -> Values:
-    """What of a window [C, h, w] goes into the statistics."""
-    if sample is None:
-        return part
-    rows, columns = (
-        patches.counted(start, start + length, scale)
-        for patches, start, length, scale in zip(sample, place, part.shape[1:], tensor.scales, strict=True)
-    )
-    return np.ascontiguousarray(part[:, rows][:, :, columns])
 
 
 def windows(

@@ -86,7 +86,7 @@ class Budget:
         if not self.plan or height % self.plan.cells[0] or width % self.plan.cells[1]:
             reason = self.reason or f"its sides are no multiples of {self.plan.cells if self.plan else 1}"
             raise self._too_large(height, width, whole + self.memory - room, f"it cannot be cut into pieces ({reason})")
-        if self.statistics != "thumbnail":
+        if self.statistics != "thumbnail" or pixels <= SAMPLE_PIXELS:
             way = self._exact(self.plan, height, width, room)
             if way:
                 return way
@@ -147,9 +147,9 @@ class Budget:
         """Half of the room for the sample's stored tensors if not even they may lie in files."""
         down, across = plan.whole.windows
         tile = self._side(room, max(down.context, across.context), max(down.cell, across.cell))
-        stored = plan.bytes * min(SAMPLE_PIXELS, height * width)
+        stored = plan.bytes * SAMPLE_PIXELS * 2 / 3  # of the patches, its larger part
         files = stored > room / 2 and shutil.disk_usage(self.folder).free > stored + SPARE_DISK
-        sample = SAMPLE_PIXELS if files else int(min(SAMPLE_PIXELS, room / 2 / plan.bytes))
+        sample = SAMPLE_PIXELS if files else int(min(SAMPLE_PIXELS, room / 2 / plan.bytes * 3 / 2))
         window = min(room / 2, LARGEST_WINDOW) / OVERHEAD
         if tile < MIN_TILE or sample < SMALLEST_SAMPLE:
             raise self._too_large(height, width, 2 * self.memory, "even the smallest tile or sample does not fit")
