@@ -150,7 +150,7 @@ def _inputs(manifest: Manifest) -> Iterator[tuple[str, Pictures]]:
     smallest = _smallest(manifest)
     larger = 2 * smallest if manifest.normalization == "picture" else smallest + manifest.multiple
     noise = np.random.default_rng(0)
-    sizes = [(1, smallest, smallest), (1, odd(80), odd(max(120, larger))), (2, odd(40), larger)]
+    sizes = [(1, smallest, smallest), (1, max(odd(80), larger), odd(max(120, larger))), (2, odd(40), larger)]
     for batch, height, width in sizes:
         photograph = _photograph(manifest.channels, height, width)
         yield "a photograph", np.concatenate([photograph, photograph[:, :, ::-1, ::-1]][:batch])

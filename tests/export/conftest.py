@@ -27,5 +27,4 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     network, arguments = small_generator(name)
     manifest = describe(network, name=name, generator=name, arguments=arguments, metrics={"psnr": 28.5})
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_onnx(network, manifest, path)
-    return Exported(network, manifest, path)
+    return Exported(network, manifest, path, export_onnx(network, manifest, path))

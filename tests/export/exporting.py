@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from export.verify import Parity
 from models.layers import Generator
 from models.manifest import DECLARED, Manifest
 from models.zoo import GENERATORS, build_generator
@@ -23,6 +24,7 @@ class Exported(NamedTuple):
     manifest: Manifest
     """What it was exported with."""
     path: Path
+    parity: Parity
 
 
 def small_generator(name: str) -> tuple[Generator, dict[str, Any]]:

@@ -48,6 +48,12 @@ def test_the_file_describes_itself(exported: Exported) -> None:
     assert set(metadata) == {METADATA_KEY}
 
 
+def test_what_is_said_of_it_was_measured(exported: Exported) -> None:
+    """At sizes where single values are held to the tightest gate, too."""
+    assert exported.parity.values > 50_000
+    assert 0 < exported.parity.largest <= 1e-4
+
+
 def test_the_file_keeps_the_contract_alone(exported: Exported) -> None:
     check_contract(exported.path, exported.manifest)
     assert [file.name for file in exported.path.parent.iterdir()] == ["model.onnx"]
