@@ -24,6 +24,7 @@ Turn one kind of picture into another.
   app      serve the web page
   train    pix2pix, cyclegan or srgan: translate train srgan --data DIR --out RUN
   export   turn a training run into one .onnx file
+  evaluate what a model's results are worth, in numbers: translate evaluate MODEL --data DIR
   bench    how fast a model runs on this machine, on each device
   doctor   what this machine has, what of it works, and how to mend the rest
 
@@ -232,6 +233,22 @@ def _bench(arguments: list[str]) -> int:
     return found.exit_code
 
 
+def _evaluate(arguments: list[str]) -> int:
+    from translate.config import EvaluateConfig
+
+    config = _parse(EvaluateConfig, arguments, "evaluate")
+    try:
+        from translate.metrics.evaluate import evaluate
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", f"translate evaluate (which uses {error.name})") from None
+    from translate.console import print_evaluation, steps
+
+    with steps() as on_progress:
+        found = evaluate(config, on_progress)
+    print(found.to_json()) if config.json else print_evaluation(found)
+    return 0
+
+
 def _doctor(arguments: list[str]) -> int:
     from translate.config import DoctorConfig
 
@@ -260,6 +277,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "app": _app,
     "train": _train,
     "export": _export,
+    "evaluate": _evaluate,
     "bench": _bench,
     "doctor": _doctor,
 }

@@ -190,6 +190,44 @@ class BenchConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """What a model's results are worth, measured through its exported file."""
+
+    model: Positional[str]
+    """Name of an installed model (`translate models list`) or path of an .onnx file."""
+    data: Path
+    """Pictures to measure with: for super-resolution any folder; for translation pairs side by side (in test or val, if
+    there), or two piles, testA and testB (or valA, trainA, A ...)."""
+    direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
+    """Which pile, or half of a pair, is translated: a is the left half."""
+    features: Path | None = None
+    """A network to see pictures with: weights of SqueezeNet 1.1, VGG or AlexNet as torchvision names them; or
+    `inception`, which is fetched and gives the published FID and KID. Use none that the model was trained with or
+    chosen by."""
+    shrink: Literal["box", "bicubic", "lanczos", "nearest"] = "box"
+    """Kernel that makes the small picture, for super-resolution."""
+    border: int = 0
+    """Pixels at each side of a result that are not compared with its target."""
+    side: int | None = None
+    """Shorter side in pixels that unpaired pictures are resized to first."""
+    size: Literal["auto", "full"] | int = "auto"
+    """Work size, as in `translate run`."""
+    limit: int | None = None
+    """Use only the first so many pictures."""
+    device: Annotated[str, arg(aliases=["-d"])] = "auto"
+    """As in `translate run`."""
+    json: bool = False
+    """Print JSON on standard output instead of the table."""
+
+    def __post_init__(self) -> None:
+        check(
+            (self.border >= 0, f"--border {self.border} must be 0 or more"),
+            (self.side is None or self.side >= 16, f"--side {self.side} must be 16 or more"),
+            (self.limit is None or self.limit >= 1, f"--limit {self.limit} must be 1 or more"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppConfig:
     """Serve the web page."""
 

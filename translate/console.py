@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from translate.doctor import Diagnosis
     from translate.foreign import Imported
     from translate.inference.chain import Chain
+    from translate.metrics.evaluate import Evaluation
     from translate.store import InstalledModel
 
 MOST_ROWS = 200
@@ -171,6 +172,16 @@ def print_bench(found: Bench) -> None:
     _show(table)
     for refusal in found.refusals:
         print(f"translate: {refusal.reason}", file=sys.stderr)
+
+
+def print_evaluation(found: Evaluation) -> None:
+    """One line a metric, beside what costs nothing."""
+    print(f"{found.model} on {found.device}: {found.pictures:,} pictures of {found.inputs} against {found.references}")
+    print(f"{found.protocol}; {found.seconds:.1f} s of translation")
+    table = _table("metric", "model", "baseline")
+    for name, value in found.metrics.items():
+        table.add_row(name, f"{value:.4g}", f"{found.baseline[name]:.4g}" if name in found.baseline else "")
+    _show(table)
 
 
 def print_diagnosis(found: Diagnosis) -> None:

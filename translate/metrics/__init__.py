@@ -1,0 +1,1 @@
+"""How good results are, in numbers: similarity of pairs, distance of piles."""
