@@ -187,6 +187,47 @@ class CycleGANConfig(TrainingConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CUTConfig(TrainingConfig):
+    """Two unpaired piles, A to B only (Park et al. 2020). Defaults are CUT's; the recipe fastcut is FastCUT."""
+
+    generator: str = "resnet_9blocks"
+    """Network that paints: one of the resnet_*, whose layers are contrasted; `translate models zoo` lists them."""
+    discriminator: str = "patchgan"
+    images: int = 533_600
+    """Length of training, in images seen of each pile: 400 epochs of the 1,334 zebras."""
+    load_size: int = 286
+    """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
+    contrast_weight: float = 1.0
+    """λ: how strongly each patch of a result must be recognisable as the patch of the picture it was painted from."""
+    identity: bool = True
+    """Contrast also pictures already of the target domain with what becomes of them, and take the mean of both."""
+    flip_equivariance: bool = False
+    """In half of the updates, contrast the picture with the mirrored result of the mirrored picture (FastCUT)."""
+    patches: int = 256
+    """Patches contrasted in each layer of each picture: one is the right one, the others are the wrong ones."""
+    temperature: float = 0.07
+    """τ: how sharply the right patch must stand out; lower is sharper."""
+    keep_weight: float = 0.0
+    """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
+    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the paper has none."""
+    pool: int = 0
+    """Earlier fakes that the discriminator is shown again; 0, as published, for none."""
+    ema: float = 0.0
+    """Decay of the running average of the generator's weights that samples and export use; the paper has none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(
+            (self.contrast_weight > 0, f"--contrast-weight {self.contrast_weight} must be above 0"),
+            (self.patches >= 2, f"--patches {self.patches}: a patch needs another one to be told from; use 2 or more"),
+            (self.temperature > 0, f"--temperature {self.temperature} must be above 0"),
+            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
+            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
+            _load_size(self.load_size, self.size),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SRGANConfig(TrainingConfig):
     """Super-resolution (Ledig et al. 2017). Defaults are the paper's first stage; recipes override them."""
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from models.errors import DataError
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.data import Pile, Pixels, find_piles, hold_out, list_pictures, load_rgb, to_tensor
 from translate.training.degrade import degrade, shrink
 from translate.training.method import Batch
@@ -104,7 +104,7 @@ class Pairs(Dataset[Batch]):
 class Piles(Dataset[Batch]):
     """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently."""
 
-    def __init__(self, config: CycleGANConfig) -> None:
+    def __init__(self, config: CycleGANConfig | CUTConfig) -> None:
         self.config = config
         (files_a, aside_a), (files_b, aside_b) = (
             hold_out(list_pictures(folder), config.validation) for folder in find_piles(config.data)
