@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, TrainingError
 from translate.training import loop, train
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.data import to_device
 from translate.training.folder import RunFolder
 from translate.training.losses import peak_signal_to_noise
@@ -64,7 +64,15 @@ def srgan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     )  # fmt: skip
 
 
-METHODS = [pix2pix, cyclegan, srgan]
+def cut(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
+    return CUTConfig(
+        data=data, out=out, load_size=18, pool=2, generator_arguments={"width": 2, "blocks": 1},
+        flip_equivariance=True, patches=8, ema=0.9, validation=1, **{**SMALL, **small, **settings},
+    )  # fmt: skip
+
+
+METHODS = [pix2pix, cyclegan, cut, srgan]
 Configure = Callable[..., TrainingConfig]
 
 
@@ -174,6 +182,8 @@ def test_checkpoints_by_the_clock_keep_the_last_two(data: Path, tmp_path: Path) 
         (pix2pix, {"generator": "unet_256"}, "must be a multiple of 256 and at least 256"),
         (pix2pix, {"generator": "srresnet_x4", "generator_arguments": {}}, "needs 3 channels and a scale of 1"),
         (cyclegan, {"size": 18}, "must be a multiple of 4"),
+        (cut, {"size": 18}, "must be a multiple of 4"),
+        (cut, {"generator": "srresnet_x4"}, "cut contrasts layers of a ResNet"),
         (srgan, {"size": 18}, "must be a multiple of 4"),
         (srgan, {"stage": "adversarial"}, "name it with --start-from"),
     ],
@@ -187,7 +197,7 @@ def test_settings_that_cannot_work_are_refused(
 
 
 @pytest.mark.parametrize("discriminator", ["pixel", "unet_sn", "vgg"])
-@pytest.mark.parametrize("configure", [pix2pix, cyclegan])
+@pytest.mark.parametrize("configure", [pix2pix, cyclegan, cut])
 def test_every_discriminator_can_be_chosen(
     configure: Configure, discriminator: str, data: Path, tmp_path: Path
 ) -> None:

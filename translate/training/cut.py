@@ -34,9 +34,7 @@ class CUT(Trainable):
         self.device = device
         g = build_generator(config.generator, **config.generator_arguments).to(device)
         if not isinstance(g, ResNetGenerator):
-            raise ConfigError(
-                f"--generator {config.generator}: cut contrasts layers of a ResNet; use one of resnet_*."
-            )
+            raise ConfigError(f"--generator {config.generator}: cut contrasts layers of a ResNet; use one of resnet_*.")
         self.g = g
         self.d = build_discriminator(config.discriminator, **config.discriminator_arguments).to(device)
         self.mixes = any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in self.d.modules())
