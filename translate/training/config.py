@@ -113,6 +113,11 @@ class TrainingConfig:
     checkpoint_minutes: float = 5.0
     """Write a checkpoint every so many minutes, and at the end."""
 
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Sides of the squares, in pixels, one for each part of the run."""
+        return (self.size,)
+
     def __post_init__(self) -> None:
         check(
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
@@ -155,48 +160,84 @@ class Pix2PixConfig(TrainingConfig):
         check(_load_size(self.load_size, self.size))
 
 
+Kind = Literal["color", "translation", "cutout"]
+
+
 @dataclass(frozen=True, kw_only=True)
-class CycleGANConfig(TrainingConfig):
-    """Two unpaired piles (Zhu et al. 2017). Defaults are the paper's; recipes override them."""
+class UnpairedConfig(TrainingConfig):
+    """What the methods for two unpaired piles have in common."""
 
     generator: str = "resnet_9blocks"
     discriminator: str = "patchgan"
-    images: int = 266_800
-    """Length of training, in images seen of each pile: 200 epochs of the 1,334 zebras."""
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
-    cycle_weight: float = 10.0
-    """λ in eq. 3: how strongly A -> B -> A must return to A."""
-    identity_weight: float = 0.5
-    """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
+    sizes: tuple[int, ...] = ()
+    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`. Pictures
+    are loaded in proportion. Small ones are quick and large ones finish; none for --size all the way."""
     keep_weight: float = 0.0
     """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
-    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the paper has none."""
-    pool: int = 50
-    """Earlier fakes that the discriminators are shown again; 0 for none."""
+    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
+    diffaugment: tuple[Kind, ...] = ()
+    """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
+    `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
+    r1_weight: float = 0.0
+    """γ: how flat a discriminator must be at real pictures (Mescheder et al. 2018, eq. 9); the papers have none."""
+    r1_every: int = 16
+    """The R1 penalty is computed in every so many updates, and counts as many times."""
     ema: float = 0.0
     """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
+    @property
+    def stages(self) -> tuple[int, ...]:
+        return self.sizes or (self.size,)
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        named = " ".join(map(str, self.sizes))
         check(
             (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
-            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
+            (self.r1_weight >= 0, f"--r1-weight {self.r1_weight} must be 0 or more"),
+            (self.r1_every >= 1, f"--r1-every {self.r1_every} must be 1 or more"),
+            (
+                len(set(self.diffaugment)) == len(self.diffaugment),
+                f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
+            ),
+            (self.stages[-1] == self.size, f"--sizes {named} must end with --size {self.size}"),
+            (min(self.stages) >= 16, f"--sizes {named}: use 16 or more pixels"),
+            (
+                len(self.stages) == 1 or self.discriminator != "vgg",
+                f"--sizes {named}: the discriminator vgg judges one size only; choose another, or one --size",
+            ),
             _load_size(self.load_size, self.size),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CUTConfig(TrainingConfig):
+class CycleGANConfig(UnpairedConfig):
+    """Two unpaired piles (Zhu et al. 2017). Defaults are the paper's; recipes override them."""
+
+    images: int = 266_800
+    """Length of training, in images seen of each pile: 200 epochs of the 1,334 zebras."""
+    cycle_weight: float = 10.0
+    """λ in eq. 3: how strongly A -> B -> A must return to A."""
+    identity_weight: float = 0.5
+    """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
+    pool: int = 50
+    """Earlier fakes that the discriminators are shown again; 0 for none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CUTConfig(UnpairedConfig):
     """Two unpaired piles, A to B only (Park et al. 2020). Defaults are CUT's; the recipe fastcut is FastCUT."""
 
     generator: str = "resnet_9blocks"
     """Network that paints: one of the resnet_*, whose layers are contrasted; `translate models zoo` lists them."""
-    discriminator: str = "patchgan"
     images: int = 533_600
     """Length of training, in images seen of each pile: 400 epochs of the 1,334 zebras."""
-    load_size: int = 286
-    """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     contrast_weight: float = 1.0
     """λ: how strongly each patch of a result must be recognisable as the patch of the picture it was painted from."""
     identity: bool = True
@@ -207,13 +248,8 @@ class CUTConfig(TrainingConfig):
     """Patches contrasted in each layer of each picture: one is the right one, the others are the wrong ones."""
     temperature: float = 0.07
     """τ: how sharply the right patch must stand out; lower is sharper."""
-    keep_weight: float = 0.0
-    """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
-    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the paper has none."""
     pool: int = 0
     """Earlier fakes that the discriminator is shown again; 0, as published, for none."""
-    ema: float = 0.0
-    """Decay of the running average of the generator's weights that samples and export use; the paper has none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -221,9 +257,7 @@ class CUTConfig(TrainingConfig):
             (self.contrast_weight > 0, f"--contrast-weight {self.contrast_weight} must be above 0"),
             (self.patches >= 2, f"--patches {self.patches}: a patch needs another one to be told from; use 2 or more"),
             (self.temperature > 0, f"--temperature {self.temperature} must be above 0"),
-            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
             (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
-            _load_size(self.load_size, self.size),
         )
 
 

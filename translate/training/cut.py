@@ -12,6 +12,7 @@ from models.errors import ConfigError
 from models.manifest import Manifest
 from models.resnet import ResNetGenerator
 from models.zoo import build_discriminator, build_generator
+from translate.training.augment import DiffAugment, SlopePenalty
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
 from translate.training.losses import full, least_squares
@@ -41,6 +42,8 @@ class CUT(Trainable):
         self.paint, self.encode = Painter(g), Encoder(g)
         self.contrast = PatchNCE(self.encode.widths, temperature=config.temperature).to(device)
         self.pool = ImagePool(config.pool, config.seed + 1)
+        self.augment = DiffAugment(config.diffaugment, config.seed + 2)
+        self.r1 = SlopePenalty(config.r1_weight, config.r1_every)
         self.random = torch.Generator().manual_seed(config.seed)
         self.g_optimizer = adam(config, self.g, self.contrast)
         self.d_optimizer = adam(config, self.d)
@@ -63,14 +66,18 @@ class CUT(Trainable):
 
         # Discriminator: real -> 1, (earlier) fake -> 0
         real, false = self.judge(b, self.pool.swap(fake.detach()))
-        d_real, d_fake = least_squares(real, real=True), least_squares(false, real=False)
+        losses = {"d_real": least_squares(real, real=True), "d_fake": least_squares(false, real=False)}
+        d_loss = 0.5 * (losses["d_real"] + losses["d_fake"])
+        if self.r1.due():
+            losses["d_r1"] = self.r1(self.d, b)
+            d_loss = d_loss + losses["d_r1"]
         self.d_optimizer.zero_grad()
-        self.backward(0.5 * (d_real + d_fake))
+        self.backward(d_loss)
         self.d_optimizer.step()
 
         # Generator and H: min GAN + λ PatchNCE(A), or of the mean with the identity term PatchNCE(B)
         with frozen(self.d):
-            losses = {"g_gan": least_squares(self.d(fake), real=True)}
+            losses["g_gan"] = least_squares(self.d(self.augment(fake)), real=True)
         if mirror:  # equivariance: features of the picture against mirrored features of the mirrored picture's painting
             with torch.no_grad():
                 keys = self.encode(pictures, self.on_device(places))
@@ -88,13 +95,13 @@ class CUT(Trainable):
         self.backward(loss)
         self.g_optimizer.step()
 
-        return {name: loss.detach() for name, loss in {**losses, "d_real": d_real, "d_fake": d_fake}.items()}
+        return {name: loss.detach() for name, loss in losses.items()}
 
     def judge(self, *piles: Tensor) -> Sequence[Tensor]:
         """Verdicts for each pile: one call, unless BatchNorm would mix real and fake."""
         if self.mixes:
-            return [self.d(pile) for pile in piles]
-        verdicts: Tensor = self.d(torch.cat(piles))
+            return [self.d(self.augment(pile)) for pile in piles]
+        verdicts: Tensor = self.d(self.augment(torch.cat(piles)))
         return verdicts.chunk(len(piles))
 
     def on_device(self, places: Sequence[Tensor]) -> list[Tensor]:
@@ -106,13 +113,16 @@ class CUT(Trainable):
         return [self.paint, self.encode, self.contrast, self.d]
 
     def state(self) -> dict[str, Any]:
-        """Networks, optimizers, the pool, and where the draw of places stands."""
-        return {**super().state(), "pool": self.pool.state(), "places": self.random.get_state()}
+        """Networks, optimizers, the pool, and where each draw stands."""
+        parts = {"pool": self.pool.state(), "augment": self.augment.state(), "r1": self.r1.state()}
+        return {**super().state(), **parts, "places": self.random.get_state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         super().load_state(state)
         self.pool.load_state(state["pool"], self.device)
+        self.augment.load_state(state["augment"])
+        self.r1.load_state(state["r1"])
         self.random.set_state(state["places"])
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:

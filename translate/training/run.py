@@ -100,12 +100,13 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
             f"--generator {config.generator} turns {generator.channels} channels into pictures {generator.scale} times "
             f"larger; this method needs 3 channels and a scale of {scale}."
         )
-    small, rest = divmod(config.size, scale)
-    if rest or small % generator.multiple or small < generator.minimum:
-        raise ConfigError(
-            f"--size {config.size} does not suit {config.generator}: it must be a multiple of "
-            f"{scale * generator.multiple} and at least {scale * generator.minimum}."
-        )
+    for size in config.stages:
+        small, rest = divmod(size, scale)
+        if rest or small % generator.multiple or small < generator.minimum:
+            raise ConfigError(
+                f"--size {size} does not suit {config.generator}: it must be a multiple of "
+                f"{scale * generator.multiple} and at least {scale * generator.minimum}."
+            )
 
 
 def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
