@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,8 +53,8 @@ def pix2pix(data: Path, out: Path, **settings: Any) -> TrainingConfig:
 def cyclegan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
     return CycleGANConfig(
-        data=data, out=out, load_size=18, pool=2, generator_arguments={"width": 2, "blocks": 1},
-        **{**SMALL, **small, **settings},
+        data=data, out=out, pool=2, generator_arguments={"width": 2, "blocks": 1},
+        **{"load_size": 18, **SMALL, **small, **settings},
     )  # fmt: skip
 
 
@@ -67,12 +68,21 @@ def srgan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
 def cut(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
     return CUTConfig(
-        data=data, out=out, load_size=18, pool=2, generator_arguments={"width": 2, "blocks": 1},
-        flip_equivariance=True, patches=8, ema=0.9, validation=1, **{**SMALL, **small, **settings},
+        data=data, out=out, pool=2, generator_arguments={"width": 2, "blocks": 1},
+        flip_equivariance=True, patches=8, ema=0.9, validation=1, **{"load_size": 18, **SMALL, **small, **settings},
     )  # fmt: skip
 
 
+def helped(configure: Callable[..., TrainingConfig], data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """With all that helps where pictures are few, and that has a state of its own or changes on the way."""
+    growing = {"size": 20, "sizes": (16, 20), "load_size": 22}
+    return configure(
+        data, out, diffaugment=("color", "translation", "cutout"), r1_weight=1.0, r1_every=2, **growing, **settings
+    )
+
+
 METHODS = [pix2pix, cyclegan, cut, srgan]
+HELPED = [partial(helped, cut), partial(helped, cyclegan)]
 Configure = Callable[..., TrainingConfig]
 
 
@@ -97,7 +107,7 @@ def test_a_run_leaves_what_the_design_says(configure: Configure, data: Path, tmp
     assert torch.load(checkpoint / "state.pt", weights_only=True)["steps"] == 6
 
 
-@pytest.mark.parametrize("configure", METHODS)
+@pytest.mark.parametrize("configure", [*METHODS, *HELPED])
 def test_stop_and_resume_equals_never_having_stopped(
     configure: Configure, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
