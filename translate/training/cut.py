@@ -121,8 +121,9 @@ class CUT(Trainable):
         """Go on from what `state` gave."""
         super().load_state(state)
         self.pool.load_state(state["pool"], self.device)
-        self.augment.load_state(state["augment"])
-        self.r1.load_state(state["r1"])
+        if "augment" in state:  # a run begun before there was one
+            self.augment.load_state(state["augment"])
+            self.r1.load_state(state["r1"])
         self.random.set_state(state["places"])
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
