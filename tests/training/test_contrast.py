@@ -12,6 +12,7 @@ from models.resnet import ResNetGenerator
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places, patches
 from translate.training.cut import CUT
+from translate.training.losses import kept
 from translate.training.method import Batch
 
 CPU = torch.device("cpu")
@@ -156,6 +157,17 @@ def test_a_step_is_that_of_the_paper(settings: dict[str, Any], discriminator: st
 def test_only_a_resnet_can_be_contrasted() -> None:
     with pytest.raises(ConfigError, match=r"--generator unet_128: cut contrasts layers of a ResNet"):
         CUT(CUTConfig(**{**TINY, "generator": "unet_128", "generator_arguments": {}}), CPU)
+
+
+def test_squares_are_kept_by_their_means() -> None:
+    picture = pictures(1, 1)
+    stripes = torch.ones(1, 3, 32, 32)
+    stripes[..., ::2] = -1
+    assert float(kept(picture + stripes, picture, 8)) == pytest.approx(0, abs=1e-6)
+    assert float(kept(picture + stripes, picture, 1)) == pytest.approx(1)
+    assert float(kept(picture + 0.25, picture, 8)) == pytest.approx(0.25)
+    with pytest.raises(ConfigError, match="--keep-pixels 20 must be 1 to 16, the smallest size"):
+        CUTConfig(**TINY, size=32, sizes=(16, 32), keep_pixels=20)
 
 
 def test_cut_keeps_what_it_is_told_to_keep() -> None:

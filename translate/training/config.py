@@ -52,11 +52,14 @@ class UnpairedConfig(TrainingConfig):
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     sizes: tuple[int, ...] = ()
-    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`. Pictures
-    are loaded in proportion. Small ones are quick and large ones finish; none for --size all the way."""
+    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`.
+    Pictures are loaded in proportion; small ones are quick, large ones finish. None: --size all the way."""
     keep_weight: float = 0.0
     """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
     and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
+    keep_pixels: int = 1
+    """Side, in pixels, of the squares over whose mean colours that distance is taken: 1 keeps every pixel, 8 leaves
+    stripes free that do not change the mean."""
     diffaugment: tuple[Kind, ...] = ()
     """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
     `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
@@ -76,6 +79,10 @@ class UnpairedConfig(TrainingConfig):
         named = " ".join(map(str, self.sizes))
         check(
             (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
+            (
+                1 <= self.keep_pixels <= min(self.stages),
+                f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
+            ),
             (self.r1_weight >= 0, f"--r1-weight {self.r1_weight} must be 0 or more"),
             (self.r1_every >= 1, f"--r1-every {self.r1_every} must be 1 or more"),
             (

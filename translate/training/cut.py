@@ -15,11 +15,9 @@ from models.zoo import build_discriminator, build_generator
 from translate.training.augment import DiffAugment, SlopePenalty
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
-from translate.training.losses import full, least_squares
+from translate.training.losses import full, kept, least_squares
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 from translate.training.pool import ImagePool
-
-l1 = nn.functional.l1_loss
 
 
 class CUT(Trainable):
@@ -89,7 +87,7 @@ class CUT(Trainable):
             losses["g_identity"] = contrast[len(a) :].mean()
         loss = losses["g_gan"] + config.contrast_weight * contrast.mean()
         if config.keep_weight > 0:
-            losses["g_keep"] = l1(fake, shown[: len(a)])
+            losses["g_keep"] = kept(fake, shown[: len(a)], config.keep_pixels)
             loss = loss + config.keep_weight * losses["g_keep"]
         self.g_optimizer.zero_grad()
         self.backward(loss)

@@ -13,7 +13,7 @@ from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.training.augment import DiffAugment, SlopePenalty
 from translate.training.config import CycleGANConfig
-from translate.training.losses import full, least_squares
+from translate.training.losses import full, kept, least_squares
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 from translate.training.pool import ImagePool
 
@@ -60,7 +60,7 @@ class CycleGAN(Trainable):
             loss = loss + self.config.cycle_weight * self.config.identity_weight * identity
             losses["g_identity"] = identity
         if self.config.keep_weight > 0:
-            keep = l1(fake_b, a) + l1(fake_a, b)
+            keep = kept(fake_b, a, self.config.keep_pixels) + kept(fake_a, b, self.config.keep_pixels)
             loss = loss + self.config.keep_weight * keep
             losses["g_keep"] = keep
         self.g_optimizer.zero_grad()
