@@ -19,9 +19,9 @@ from PIL import Image
 from models.errors import ConfigError, UnknownRecipe
 from translate.cli import COMMANDS, main
 from translate.recipes import list_recipes, load_recipe
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
 
-METHODS = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig, "srgan": SRGANConfig}
+METHODS = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig, "cut": CUTConfig, "srgan": SRGANConfig}
 
 
 @pytest.fixture

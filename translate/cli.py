@@ -22,7 +22,7 @@ Turn one kind of picture into another.
   run      convert pictures and folders: translate run pictures -m texture-x4 -o out
   models   list, show NAME, import FILE or zoo: the models that are here, and the networks that can be trained
   app      serve the web page
-  train    pix2pix, cyclegan or srgan: translate train srgan --data DIR --out RUN
+  train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
   export   turn a training run into one .onnx file
   evaluate what a model's results are worth, in numbers: translate evaluate MODEL --data DIR
   bench    how fast a model runs on this machine, on each device
@@ -114,11 +114,12 @@ def _run(arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+    from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 
     methods: dict[str, type[TrainingConfig]] = {
         "pix2pix": Pix2PixConfig,
         "cyclegan": CycleGANConfig,
+        "cut": CUTConfig,
         "srgan": SRGANConfig,
     }
     method, *rest = arguments or [""]
@@ -142,10 +143,11 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-TRAIN_HELP = """usage: translate train {pix2pix,cyclegan,srgan} [--recipe NAME] --data DIR --out RUN [OPTIONS]
+TRAIN_HELP = """usage: translate train {pix2pix,cyclegan,cut,srgan} [--recipe NAME] --data DIR --out RUN [OPTIONS]
 
   pix2pix   aligned pairs (Isola et al. 2017)
-  cyclegan  two unpaired piles (Zhu et al. 2017)
+  cyclegan  two unpaired piles, both ways (Zhu et al. 2017)
+  cut       two unpaired piles, one way: less work than cyclegan (Park et al. 2020; FastCUT: --recipe fastcut)
   srgan     super-resolution (Ledig et al. 2017)
 
 --recipe NAME takes other defaults from a recipe of ours. `translate train METHOD --help` lists the options.

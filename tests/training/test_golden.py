@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.method import Batch, Method, backward
 from translate.training.pix2pix import Pix2Pix
@@ -24,6 +25,8 @@ CASES: dict[str, tuple[type[Any], TrainingConfig]] = {
         Pix2PixConfig(**{**TINY, "generator": "unet_128", "generator_arguments": {"width": 4, "dropout": 0}}),
     ),
     "cyclegan": (CycleGAN, CycleGANConfig(**TINY, pool=1)),
+    "cut": (CUT, CUTConfig(**TINY)),
+    "fastcut": (CUT, CUTConfig(**TINY, identity=False, flip_equivariance=True, contrast_weight=10.0)),
     "srgan": (SRGAN, SRGANConfig(**TINY)),
     "srgan-adversarial": (
         SRGAN,
@@ -35,6 +38,11 @@ GOLDEN: dict[str, dict[str, float]] = {
     "cyclegan": {
         "g_gan": 2.1590093, "g_cycle": 1.0224743, "g_identity": 1.0267248, "d_a": 0.95712008, "d_b": 1.4794649,
     },
+    "cut": {
+        "g_gan": 0.62819039, "g_contrast": 5.5392665, "g_identity": 5.5371726,
+        "d_real": 0.68988325, "d_fake": 0.095301365,
+    },
+    "fastcut": {"g_gan": 0.66161433, "g_contrast": 5.5431572, "d_real": 0.69071291, "d_fake": 0.10259469},
     "srgan": {"g_pixel": 0.346215},
     "srgan-adversarial": {"g_pixel": 0.34763115, "g_gan": 0.79457319, "d_real": 0.55067707, "d_fake": 0.60220544},
 }  # fmt: skip
@@ -76,6 +84,10 @@ def test_losses_are_weighted_as_published(name: str) -> None:
         "cyclegan": lambda: [
             part["g_gan"] + 10 * part["g_cycle"] + 5 * part["g_identity"], 0.5 * (part["d_a"] + part["d_b"]),
         ],
+        "cut": lambda: [
+            0.5 * (part["d_real"] + part["d_fake"]), part["g_gan"] + 0.5 * (part["g_contrast"] + part["g_identity"]),
+        ],
+        "fastcut": lambda: [0.5 * (part["d_real"] + part["d_fake"]), part["g_gan"] + 10 * part["g_contrast"]],
         "srgan": lambda: [part["g_pixel"]],
         "srgan-adversarial": lambda: [1e-3 * part["g_gan"], part["d_real"] + part["d_fake"]],
     }  # fmt: skip

@@ -8,7 +8,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.losses import peak_signal_to_noise
 from translate.training.method import Batch
@@ -152,3 +153,35 @@ def test_cyclegan_keeps_what_it_is_told_to_keep() -> None:
             return float((method.g_ab(a) - a).abs().mean())
 
     assert far_after(20.0) < 0.5 * far_after(0.0)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_cut_changes_colours_and_keeps_the_structure(fast: bool) -> None:
+    """Dark blue noise against bright orange noise, as for CycleGAN; light and dark stay where they were."""
+    torch.manual_seed(0)
+    random = torch.Generator().manual_seed(1)
+
+    def pile(color: tuple[float, float, float]) -> Tensor:
+        coarse = (torch.rand(8, 1, 8, 8, generator=random) * 0.6 - 0.3).expand(-1, 3, -1, -1)
+        return torch.nn.functional.interpolate(coarse, size=32, mode="bilinear") + torch.tensor(color).view(1, 3, 1, 1)
+
+    a, b = pile((-0.5, -0.4, 0.1)), pile((0.5, 0.2, -0.4))
+    settings = {"identity": False, "flip_equivariance": True, "contrast_weight": 10.0} if fast else {}
+    method = CUT(
+        CUTConfig(
+            generator="resnet_6blocks", generator_arguments={"width": 8, "blocks": 2},
+            discriminator_arguments={"width": 16, "layers": 2}, learning_rate=1e-3, batch=4, patches=64,
+            **settings, **SOMEWHERE,
+        ),
+        CPU,
+    )  # fmt: skip
+    for step in range(150):
+        part = slice(4 * (step % 2), 4 * (step % 2) + 4)
+        method.step(Batch(a[part], b[part]))
+
+    with torch.no_grad():
+        painted = method.g(a)
+    color, was, wanted = (pictures.mean(dim=(0, 2, 3)) for pictures in (painted, a, b))
+    assert (color - wanted).norm() < 0.5 * (color - was).norm()
+    grey = torch.stack([pictures.mean(1).flatten() for pictures in (painted, a)])
+    assert float(torch.corrcoef(grey)[0, 1]) > 0.8

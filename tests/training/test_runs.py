@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from safetensors.torch import load_file
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, TrainingError
 from translate.training import loop, train
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.data import to_device
 from translate.training.folder import RunFolder
 from translate.training.losses import peak_signal_to_noise
@@ -52,8 +53,8 @@ def pix2pix(data: Path, out: Path, **settings: Any) -> TrainingConfig:
 def cyclegan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
     return CycleGANConfig(
-        data=data, out=out, load_size=18, pool=2, generator_arguments={"width": 2, "blocks": 1},
-        **{**SMALL, **small, **settings},
+        data=data, out=out, pool=2, generator_arguments={"width": 2, "blocks": 1},
+        **{"load_size": 18, **SMALL, **small, **settings},
     )  # fmt: skip
 
 
@@ -64,7 +65,24 @@ def srgan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     )  # fmt: skip
 
 
-METHODS = [pix2pix, cyclegan, srgan]
+def cut(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
+    return CUTConfig(
+        data=data, out=out, pool=2, generator_arguments={"width": 2, "blocks": 1},
+        flip_equivariance=True, patches=8, ema=0.9, validation=1, **{"load_size": 18, **SMALL, **small, **settings},
+    )  # fmt: skip
+
+
+def helped(configure: Callable[..., TrainingConfig], data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """With all that helps where pictures are few, and that has a state of its own or changes on the way."""
+    growing = {"size": 20, "sizes": (16, 20), "load_size": 22}
+    return configure(
+        data, out, diffaugment=("color", "translation", "cutout"), r1_weight=1.0, r1_every=2, **growing, **settings
+    )
+
+
+METHODS = [pix2pix, cyclegan, cut, srgan]
+HELPED = [partial(helped, cut), partial(helped, cyclegan)]
 Configure = Callable[..., TrainingConfig]
 
 
@@ -89,7 +107,7 @@ def test_a_run_leaves_what_the_design_says(configure: Configure, data: Path, tmp
     assert torch.load(checkpoint / "state.pt", weights_only=True)["steps"] == 6
 
 
-@pytest.mark.parametrize("configure", METHODS)
+@pytest.mark.parametrize("configure", [*METHODS, *HELPED])
 def test_stop_and_resume_equals_never_having_stopped(
     configure: Configure, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +192,8 @@ def test_checkpoints_by_the_clock_keep_the_last_two(data: Path, tmp_path: Path) 
         (pix2pix, {"generator": "unet_256"}, "must be a multiple of 256 and at least 256"),
         (pix2pix, {"generator": "srresnet_x4", "generator_arguments": {}}, "needs 3 channels and a scale of 1"),
         (cyclegan, {"size": 18}, "must be a multiple of 4"),
+        (cut, {"size": 18}, "must be a multiple of 4"),
+        (cut, {"generator": "srresnet_x4"}, "cut contrasts layers of a ResNet"),
         (srgan, {"size": 18}, "must be a multiple of 4"),
         (srgan, {"stage": "adversarial"}, "name it with --start-from"),
     ],
@@ -187,7 +207,7 @@ def test_settings_that_cannot_work_are_refused(
 
 
 @pytest.mark.parametrize("discriminator", ["pixel", "unet_sn", "vgg"])
-@pytest.mark.parametrize("configure", [pix2pix, cyclegan])
+@pytest.mark.parametrize("configure", [pix2pix, cyclegan, cut])
 def test_every_discriminator_can_be_chosen(
     configure: Configure, discriminator: str, data: Path, tmp_path: Path
 ) -> None:

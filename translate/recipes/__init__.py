@@ -24,7 +24,7 @@ def load_recipe(name: str, method: str, config: type[Any]) -> dict[str, Any]:
 
     Args:
         name: as `list_recipes` gives it.
-        method: pix2pix, cyclegan or srgan; the recipe must be for it.
+        method: pix2pix, cyclegan, cut or srgan; the recipe must be for it.
         config: the method's dataclass.
     Raises:
         UnknownRecipe: no such recipe.

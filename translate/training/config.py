@@ -1,35 +1,14 @@
-"""Every setting of a training run and its default. Field docstrings are the manual of `--help`."""
+"""The settings of each method and their defaults. Field docstrings are the manual of `--help`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from tyro.constructors import PrimitiveConstructorSpec
+from typing import Literal
 
 from translate.config import check
+from translate.training.settings import Counts, TrainingConfig, Weights
 
-
-def _named(kind: type[int] | type[float]) -> PrimitiveConstructorSpec[dict[str, Any]]:
-    """`--option NAME VALUE NAME VALUE` for a dict; tyro alone knows no new names once there is a default."""
-
-    def read(words: list[str]) -> dict[str, Any]:
-        if len(words) % 2:
-            raise ValueError("a name has no value")
-        return {name: kind(value) for name, value in zip(words[::2], words[1::2], strict=True)}
-
-    return PrimitiveConstructorSpec(
-        nargs="*",
-        metavar=f"[NAME {kind.__name__.upper()} ...]",
-        instance_from_str=read,
-        is_instance=lambda value: isinstance(value, dict),
-        str_from_instance=lambda values: [str(part) for pair in values.items() for part in pair],
-    )
-
-
-Counts = Annotated[dict[str, int], _named(int)]
-Weights = Annotated[dict[str, float], _named(float)]
+__all__ = ["CUTConfig", "CycleGANConfig", "Pix2PixConfig", "SRGANConfig", "TrainingConfig", "UnpairedConfig"]
 
 
 def _load_size(load_size: int, size: int) -> tuple[bool, str]:
@@ -37,100 +16,6 @@ def _load_size(load_size: int, size: int) -> tuple[bool, str]:
         load_size >= size,
         f"--load-size {load_size} is below --size {size}: no square of that size can be cut from it",
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """What every training run needs, whatever the method."""
-
-    data: Path
-    """Folder of training pictures, laid out as the method needs it."""
-    out: Path
-    """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
-    resume: bool = False
-    """Go on from the last checkpoint in the run folder."""
-    start_from: Path | None = None
-    """A .safetensors checkpoint whose weights the generator starts with."""
-    name: str = ""
-    """Name of the model in its Manifest; the run folder's name if empty."""
-    source: str = ""
-    """Domain that is read, in words, for the Manifest."""
-    target: str = ""
-    """Domain that is written, in words, for the Manifest."""
-    training_data: str = ""
-    """What the pictures are and where they come from, for the Manifest."""
-    license: str = ""
-    """Terms of the weights that follow from the pictures, for the Manifest."""
-
-    generator: str = ""
-    """Network that paints; `translate models zoo` lists them."""
-    generator_arguments: Counts = field(default_factory=dict)
-    """Arguments of the generator: `--generator-arguments width 32 blocks 6`."""
-    discriminator: str = ""
-    """Network that judges; `translate models zoo` lists them."""
-    discriminator_arguments: Counts = field(default_factory=dict)
-    """Arguments of the discriminator."""
-
-    images: int = 0
-    """Length of training, in images seen (per domain); independent of batch size."""
-    batch: int = 1
-    """Images (per domain) in one update."""
-    size: int = 256
-    """Side, in pixels, of the squares that are cut out at random."""
-    flip: bool = True
-    """Mirror pictures left to right at random."""
-
-    learning_rate: float = 2e-4
-    """Adam's step size, generator and discriminator."""
-    beta1: float = 0.5
-    """Adam's first momentum."""
-    beta2: float = 0.999
-    """Adam's second momentum."""
-    decay_from: float = 0.5
-    """Fraction of the run after which the learning rate falls linearly to zero; 1 keeps it constant."""
-    warmup_images: int = 0
-    """Images over which the learning rate rises from zero."""
-    ema: float = 0.999
-    """Decay of the running average of the generator's weights, which is what samples, validation and export use;
-    0 uses the plain weights."""
-
-    seed: int = 0
-    """Same seed, same result on the same device (a CPU bit for bit; a GPU as far as cuDNN allows)."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 autocast where the device computes it natively, else fp32."""
-    compile: bool = False
-    """Compile the networks (torch.compile; on a CPU it needs a C++ compiler). Worth it from a few thousand updates."""
-    workers: int = 2
-    """Processes that load pictures; 0 loads in the main one."""
-    validation: int = 0
-    """Pictures kept aside, never trained on, and measured at each checkpoint."""
-    log_images: int = 1_000
-    """Write a line to stats.jsonl every so many images."""
-    sample_images: int = 20_000
-    """Write a grid of samples and measure the validation pictures every so many images."""
-    checkpoint_minutes: float = 5.0
-    """Write a checkpoint every so many minutes, and at the end."""
-
-    def __post_init__(self) -> None:
-        check(
-            (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
-            (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
-            (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
-            (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
-            (0 <= self.beta1 < 1, f"--beta1 {self.beta1} must be at least 0 and below 1"),
-            (0 <= self.beta2 < 1, f"--beta2 {self.beta2} must be at least 0 and below 1"),
-            (self.warmup_images >= 0, f"--warmup-images {self.warmup_images} must be 0 or more"),
-            (self.seed >= 0, f"--seed {self.seed} must be 0 or more"),
-            (self.checkpoint_minutes >= 0, f"--checkpoint-minutes {self.checkpoint_minutes} must be 0 or more"),
-            (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
-            (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
-            (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
-            (self.validation >= 0, f"--validation {self.validation} must be 0 or more"),
-            (self.log_images >= 1, f"--log-images {self.log_images} must be 1 or more"),
-            (self.sample_images >= 1, f"--sample-images {self.sample_images} must be 1 or more"),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,34 +40,111 @@ class Pix2PixConfig(TrainingConfig):
         check(_load_size(self.load_size, self.size))
 
 
+Kind = Literal["color", "translation", "cutout"]
+
+
 @dataclass(frozen=True, kw_only=True)
-class CycleGANConfig(TrainingConfig):
-    """Two unpaired piles (Zhu et al. 2017). Defaults are the paper's; recipes override them."""
+class UnpairedConfig(TrainingConfig):
+    """What the methods for two unpaired piles have in common."""
 
     generator: str = "resnet_9blocks"
     discriminator: str = "patchgan"
-    images: int = 266_800
-    """Length of training, in images seen of each pile: 200 epochs of the 1,334 zebras."""
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
+    sizes: tuple[int, ...] = ()
+    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`.
+    Pictures are loaded in proportion; small ones are quick, large ones finish. None: --size all the way."""
+    keep_weight: float = 0.0
+    """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
+    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
+    keep_pixels: int = 1
+    """Side, in pixels, of the squares over whose mean colours that distance is taken: 1 keeps every pixel, 8 leaves
+    stripes free that do not change the mean."""
+    diffaugment: tuple[Kind, ...] = ()
+    """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
+    `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
+    r1_weight: float = 0.0
+    """γ: how flat a discriminator must be at real pictures (Mescheder et al. 2018, eq. 9); the papers have none."""
+    r1_every: int = 16
+    """The R1 penalty is computed in every so many updates, and counts as many times."""
+    ema: float = 0.0
+    """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        return self.sizes or (self.size,)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named = " ".join(map(str, self.sizes))
+        check(
+            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
+            (
+                1 <= self.keep_pixels <= min(self.stages),
+                f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
+            ),
+            (self.r1_weight >= 0, f"--r1-weight {self.r1_weight} must be 0 or more"),
+            (self.r1_every >= 1, f"--r1-every {self.r1_every} must be 1 or more"),
+            (
+                len(set(self.diffaugment)) == len(self.diffaugment),
+                f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
+            ),
+            (self.stages[-1] == self.size, f"--sizes {named} must end with --size {self.size}"),
+            (min(self.stages) >= 16, f"--sizes {named}: use 16 or more pixels"),
+            (
+                len(self.stages) == 1 or self.discriminator != "vgg",
+                f"--sizes {named}: the discriminator vgg judges one size only; choose another, or one --size",
+            ),
+            _load_size(self.load_size, self.size),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANConfig(UnpairedConfig):
+    """Two unpaired piles (Zhu et al. 2017). Defaults are the paper's; recipes override them."""
+
+    images: int = 266_800
+    """Length of training, in images seen of each pile: 200 epochs of the 1,334 zebras."""
     cycle_weight: float = 10.0
     """λ in eq. 3: how strongly A -> B -> A must return to A."""
     identity_weight: float = 0.5
     """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
-    keep_weight: float = 0.0
-    """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
-    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the paper has none."""
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
-    ema: float = 0.0
-    """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CUTConfig(UnpairedConfig):
+    """Two unpaired piles, A to B only (Park et al. 2020). Defaults are CUT's; the recipe fastcut is FastCUT."""
+
+    generator: str = "resnet_9blocks"
+    """Network that paints: one of the resnet_*, whose layers are contrasted; `translate models zoo` lists them."""
+    images: int = 533_600
+    """Length of training, in images seen of each pile: 400 epochs of the 1,334 zebras."""
+    contrast_weight: float = 1.0
+    """λ: how strongly each patch of a result must be recognisable as the patch of the picture it was painted from."""
+    identity: bool = True
+    """Contrast also pictures already of the target domain with what becomes of them, and take the mean of both."""
+    flip_equivariance: bool = False
+    """In half of the updates, contrast the picture with the mirrored result of the mirrored picture (FastCUT)."""
+    patches: int = 256
+    """Patches contrasted in each layer of each picture: one is the right one, the others are the wrong ones."""
+    temperature: float = 0.07
+    """τ: how sharply the right patch must stand out; lower is sharper."""
+    pool: int = 0
+    """Earlier fakes that the discriminator is shown again; 0, as published, for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check(
-            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
+            (self.contrast_weight > 0, f"--contrast-weight {self.contrast_weight} must be above 0"),
+            (self.patches >= 2, f"--patches {self.patches}: a patch needs another one to be told from; use 2 or more"),
+            (self.temperature > 0, f"--temperature {self.temperature} must be above 0"),
             (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
-            _load_size(self.load_size, self.size),
         )
 
 

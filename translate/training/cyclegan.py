@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
+from translate.training.augment import DiffAugment, SlopePenalty
 from translate.training.config import CycleGANConfig
-from translate.training.losses import full, least_squares
+from translate.training.losses import full, kept, least_squares
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 from translate.training.pool import ImagePool
 
@@ -33,6 +34,8 @@ class CycleGAN(Trainable):
             build_discriminator(config.discriminator, **config.discriminator_arguments).to(device) for _ in range(2)
         )
         self.pool_a, self.pool_b = (ImagePool(config.pool, config.seed + offset) for offset in (1, 2))
+        self.augment = DiffAugment(config.diffaugment, config.seed + 3)
+        self.r1 = SlopePenalty(config.r1_weight, config.r1_every)
         self.g_optimizer = adam(config, self.g_ab, self.g_ba)
         self.d_optimizer = adam(config, self.d_a, self.d_b)
         super().__init__(
@@ -47,7 +50,8 @@ class CycleGAN(Trainable):
 
         # Generators: min GAN(G, D_B) + GAN(F, D_A) + λ cycle + λ/2 identity
         with frozen(self.d_a, self.d_b):
-            gan = least_squares(self.d_b(fake_b), real=True) + least_squares(self.d_a(fake_a), real=True)
+            judged_b, judged_a = self.d_b(self.augment(fake_b)), self.d_a(self.augment(fake_a))
+        gan = least_squares(judged_b, real=True) + least_squares(judged_a, real=True)
         cycle = l1(full(self.g_ba(fake_b)), a) + l1(full(self.g_ab(fake_a)), b)
         loss = gan + self.config.cycle_weight * cycle
         losses = {"g_gan": gan, "g_cycle": cycle}
@@ -56,7 +60,7 @@ class CycleGAN(Trainable):
             loss = loss + self.config.cycle_weight * self.config.identity_weight * identity
             losses["g_identity"] = identity
         if self.config.keep_weight > 0:
-            keep = l1(fake_b, a) + l1(fake_a, b)
+            keep = kept(fake_b, a, self.config.keep_pixels) + kept(fake_a, b, self.config.keep_pixels)
             loss = loss + self.config.keep_weight * keep
             losses["g_keep"] = keep
         self.g_optimizer.zero_grad()
@@ -65,23 +69,37 @@ class CycleGAN(Trainable):
 
         # Discriminators: real -> 1, an earlier fake -> 0, halved to slow them (section 4)
         old_a, old_b = self.pool_a.swap(fake_a.detach()), self.pool_b.swap(fake_b.detach())
-        d_a = least_squares(self.d_a(a), real=True) + least_squares(self.d_a(old_a), real=False)
-        d_b = least_squares(self.d_b(b), real=True) + least_squares(self.d_b(old_b), real=False)
+        d_a = self.judgement(self.d_a, a, old_a)
+        d_b = self.judgement(self.d_b, b, old_b)
+        losses |= {"d_a": d_a, "d_b": d_b}
+        d_loss = 0.5 * (d_a + d_b)
+        if self.r1.due():
+            losses["d_r1"] = self.r1(self.d_a, a) + self.r1(self.d_b, b)
+            d_loss = d_loss + losses["d_r1"]
         self.d_optimizer.zero_grad()
-        self.backward(0.5 * (d_a + d_b))
+        self.backward(d_loss)
         self.d_optimizer.step()
 
-        return {name: loss.detach() for name, loss in {**losses, "d_a": d_a, "d_b": d_b}.items()}
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def judgement(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        """What a discriminator minimises: real -> 1, fake -> 0."""
+        verdicts = discriminator(self.augment(real)), discriminator(self.augment(fake))
+        return least_squares(verdicts[0], real=True) + least_squares(verdicts[1], real=False)
 
     def state(self) -> dict[str, Any]:
-        """Networks, optimizers and both pools."""
-        return {**super().state(), "pool_a": self.pool_a.state(), "pool_b": self.pool_b.state()}
+        """Networks, optimizers, both pools, and where the augmentation and the penalty stand."""
+        pools = {"pool_a": self.pool_a.state(), "pool_b": self.pool_b.state()}
+        return {**super().state(), **pools, "augment": self.augment.state(), "r1": self.r1.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         super().load_state(state)
         self.pool_a.load_state(state["pool_a"], self.device)
         self.pool_b.load_state(state["pool_b"], self.device)
+        if "augment" in state:  # a run begun before there was one
+            self.augment.load_state(state["augment"])
+            self.r1.load_state(state["r1"])
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """ab: A -> B, ba: B -> A; their models are named so, too."""

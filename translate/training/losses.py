@@ -26,6 +26,12 @@ def least_squares(scores: Tensor, *, real: bool) -> Tensor:
     return F.mse_loss(scores, torch.full_like(scores, float(real)))
 
 
+def kept(result: Tensor, picture: Tensor, pixels: int) -> Tensor:
+    """Mean distance of the mean colours of squares (self-regularization with a feature transform, Shrivastava et al.
+    2017, eq. 4). Both [B, C, H, W]; what is left over at the right and lower edge is not looked at."""
+    return F.avg_pool2d(full(result - picture), pixels).abs().mean()
+
+
 def peak_signal_to_noise(result: Tensor, target: Tensor) -> Tensor:
     """PSNR in dB over [B, C, H, W] in [-1, 1], rounded to 8 bits as files are: one value per picture, [B]."""
     a, b = (((x.float().clamp(-1, 1) + 1) * 127.5).round() for x in (result, target))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
@@ -46,6 +46,9 @@ class Method(Protocol):
     def load_state(self, state: dict[str, Any]) -> None:
         """Undo nothing, go on."""
 
+    def forwards(self) -> Iterable[nn.Module]:
+        """What a step calls, and what is worth compiling."""
+
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """What training is for: name in the run -> network and what it is."""
 
@@ -64,6 +67,10 @@ class Trainable:
     def __init__(self, networks: dict[str, nn.Module], optimizers: dict[str, optim.Optimizer]) -> None:
         self.networks = networks
         self.optimizers = optimizers
+
+    def forwards(self) -> Iterable[nn.Module]:
+        """The networks themselves."""
+        return self.networks.values()
 
     def state(self) -> dict[str, Any]:
         """Weights and optimizer moments."""

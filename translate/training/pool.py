@@ -24,6 +24,8 @@ class ImagePool:
         """[B, C, H, W] -> [B, C, H, W], some replaced by older ones."""
         if self.capacity == 0:
             return fakes
+        if self.images and self.images[0].shape != fakes[0].shape:
+            self.images = []  # the run goes on at another size
         shown = []
         for fake in fakes:
             if len(self.images) < self.capacity:

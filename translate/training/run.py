@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
 from models.layers import Generator
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
 from translate.training.loop import Run, fit
@@ -72,6 +73,11 @@ def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Dataset
             check_size(cyclegan.g_ab, config)
             piles = Piles(config)
             return cyclegan, piles, piles.validation()
+        case CUTConfig():
+            cut = CUT(config, device)
+            check_size(cut.g, config)
+            unpaired = Piles(config)
+            return cut, unpaired, unpaired.validation()
         case SRGANConfig():
             srgan = SRGAN(config, device)
             check_size(srgan.g, config, srgan.g.scale)
@@ -94,12 +100,13 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
             f"--generator {config.generator} turns {generator.channels} channels into pictures {generator.scale} times "
             f"larger; this method needs 3 channels and a scale of {scale}."
         )
-    small, rest = divmod(config.size, scale)
-    if rest or small % generator.multiple or small < generator.minimum:
-        raise ConfigError(
-            f"--size {config.size} does not suit {config.generator}: it must be a multiple of "
-            f"{scale * generator.multiple} and at least {scale * generator.minimum}."
-        )
+    for size in config.stages:
+        small, rest = divmod(size, scale)
+        if rest or small % generator.multiple or small < generator.minimum:
+            raise ConfigError(
+                f"--size {size} does not suit {config.generator}: it must be a multiple of "
+                f"{scale * generator.multiple} and at least {scale * generator.minimum}."
+            )
 
 
 def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
@@ -160,12 +167,12 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def compile_networks(method: Method, device: torch.device) -> None:
-    """torch.compile each network in place.
+    """torch.compile in place each network that a step calls.
 
     Raises:
         TrainingError: no C++ compiler, which the CPU needs.
     """
     if device.type == "cpu" and not any(shutil.which(name) for name in ("g++", "clang++", "cl")):
         raise TrainingError("--compile needs a C++ compiler on the CPU (g++ or clang++), and none is on the PATH.")
-    for network in method.networks.values():
+    for network in method.forwards():
         network.compile()

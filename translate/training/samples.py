@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from models.errors import DataError
-from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.config import Pix2PixConfig, SRGANConfig, UnpairedConfig
 from translate.training.data import Pile, Pixels, find_piles, hold_out, list_pictures, load_rgb, to_tensor
 from translate.training.degrade import degrade, shrink
 from translate.training.method import Batch
@@ -102,9 +102,12 @@ class Pairs(Dataset[Batch]):
 
 
 class Piles(Dataset[Batch]):
-    """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently."""
+    """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently.
 
-    def __init__(self, config: CycleGANConfig) -> None:
+    With several sizes, the resize goes in proportion to the one that is its batch's turn.
+    """
+
+    def __init__(self, config: UnpairedConfig) -> None:
         self.config = config
         (files_a, aside_a), (files_b, aside_b) = (
             hold_out(list_pictures(folder), config.validation) for folder in find_piles(config.data)
@@ -112,11 +115,18 @@ class Piles(Dataset[Batch]):
         self.aside = list(zip(aside_a, aside_b, strict=True))
         load = partial(load_square, side=config.load_size)
         self.a, self.b = Pile(files_a, 2 * config.seed, load), Pile(files_b, 2 * config.seed + 1, load)
-        self.cut = A.Compose([A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip)])
+        self.cuts = [
+            A.Compose([A.RandomCrop(size, size), A.HorizontalFlip(p=0.5 * config.flip)]) for size in config.stages
+        ]
 
     def __getitem__(self, index: int) -> Batch:
-        random = np.random.default_rng((self.config.seed, index))
-        a, b = (seeded(self.cut, random)(image=pile[index])["image"] for pile in (self.a, self.b))
+        config = self.config
+        random = np.random.default_rng((config.seed, index))
+        stage = index // config.batch * config.batch * len(config.stages) // config.images  # one for a whole batch
+        pictures = [self.a[index], self.b[index]]
+        if config.stages[stage] != config.size:
+            pictures = [square(p, config.load_size * config.stages[stage] // config.size) for p in pictures]
+        a, b = (seeded(self.cuts[stage], random)(image=picture)["image"] for picture in pictures)
         return Batch(to_tensor(a), to_tensor(b))
 
     def validation(self) -> list[Batch]:
