@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from models.errors import BadPicture, TooLarge
-from translate.formats import avif, heic
+from models.errors import BadPicture
+from translate.formats import avif, dds, heic
 from translate.formats.animation import check_animation, is_animated, with_frames
-from translate.picture import FORMATS, Array, Picture
+from translate.picture import FORMATS, Array, Picture, check_pixels
 
 ORIENTATION = 274
 # A TIFF's tags also describe how its bytes lie; these alone (and EXIF, GPS) say something about the picture.
@@ -44,15 +44,12 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
     """
     head = file.read(64)
     file.seek(0)
+    if dds.is_dds(head):
+        return dds.decode(file, max_pixels)
     if heic.is_heic(head):
         heic.prepare()
     image = Image.open(file, formats=("HEIF",) if heic.is_heic(head) else PILLOW_FORMATS)
-    width, height = image.size
-    if width * height > max_pixels:
-        raise TooLarge(
-            f"it has {width} x {height} = {width * height:,} pixels, more than {max_pixels:,}; "
-            "raise --max-pixels if it is meant."
-        )
+    check_pixels(*image.size, max_pixels)
     moves = is_animated(image)
     if moves:
         check_animation(image, max_pixels)

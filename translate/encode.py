@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from models.errors import BadPicture
-from translate.formats import avif, heic
+from translate.formats import avif, dds, heic
 from translate.formats.animation import saving
 from translate.formats.options import DEFAULT, DEEP, EncodingOptions
 from translate.formats.png import opencv_parameters, zlib_level
@@ -215,6 +215,10 @@ def _heif(picture: Picture, options: EncodingOptions) -> bytes:
     return buffer.getvalue()
 
 
+def _dds(picture: Picture, options: EncodingOptions) -> bytes:
+    return dds.encode(picture)
+
+
 def _parse(block: bytes) -> Image.Exif:
     exif = Image.Exif()
     exif.load(block)
@@ -242,4 +246,5 @@ ENCODERS: dict[str, Callable[[Picture, EncodingOptions], bytes]] = {
     "GIF": _gif,
     "AVIF": _avif,
     "HEIF": _heif,
+    "DDS": _dds,
 }

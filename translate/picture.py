@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import TooLarge
+
 Array = npt.NDArray[Any]
 
 EXTENSIONS = {
@@ -95,3 +97,16 @@ class Picture:
     def replace(self, **changes: Any) -> Picture:
         """A copy with other values."""
         return dataclasses.replace(self, **changes)
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Hold what a header announces to the limit.
+
+    Raises:
+        TooLarge: it is beyond.
+    """
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"it has {width} x {height} = {width * height:,} pixels, more than {max_pixels:,}; "
+            "raise --max-pixels if it is meant."
+        )
