@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import BadPicture
-from translate.formats import avif, dds, heic
+from translate.formats import avif, dds, heic, tga
 from translate.formats.animation import check_animation, is_animated, with_frames
 from translate.picture import FORMATS, Array, Picture, check_pixels
 
@@ -50,6 +50,8 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         heic.prepare()
     image = Image.open(file, formats=("HEIF",) if heic.is_heic(head) else PILLOW_FORMATS)
     check_pixels(*image.size, max_pixels)
+    if image.format == "TGA":
+        image = tga.plain(image, file)
     moves = is_animated(image)
     if moves:
         check_animation(image, max_pixels)
@@ -115,7 +117,9 @@ def _raw_mode(image: Image.Image) -> str:
 def _frames(image: Image.Image) -> tuple[str, ...]:
     count = int(getattr(image, "n_frames", 1))
     first_only = count > 1 and not is_animated(image)
-    notices = (f"only the first of its {count} pictures was converted",) if first_only else ()
+    notices: tuple[str, ...] = ()
+    if first_only:
+        notices = (f"only the first of its {count} pictures was converted",)
     if image.format == "HEIF":
         notices += heic.notices(image)
     return (*notices, "the result is reduced to 256 colours, as GIF demands") if image.format == "GIF" else notices

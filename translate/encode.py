@@ -16,13 +16,19 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from models.errors import BadPicture
 from translate.formats import avif, dds, heic
 from translate.formats.animation import saving
-from translate.formats.options import DEFAULT, DEEP, EncodingOptions
+from translate.formats.options import DEEP, DEFAULT, EncodingOptions
 from translate.formats.png import opencv_parameters, zlib_level
 from translate.picture import Array, Picture
 
 SIDE_LIMITS = {
-    **{"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "TGA": 65_535, "AVIF": 65_535, "HEIF": 16_384},
-    **{"DDS": 16_384, "PNG": 1_000_000},  # of graphics cards; of libpng, unless a program asks for more
+    "JPEG": 65_500,
+    "WEBP": 16_383,
+    "GIF": 65_535,
+    "TGA": 65_535,
+    "AVIF": 65_535,
+    "HEIF": 16_384,
+    "DDS": 16_384,
+    "PNG": 1_000_000,  # of graphics cards; of libpng, unless a program asks for more
 }
 """Longest side that a format can say or its readers accept, in pixels."""
 EXIF_HEADER = b"Exif\x00\x00"

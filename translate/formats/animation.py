@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from models.errors import BadPicture, TooLarge
 from translate.picture import Array, Picture
@@ -21,7 +21,7 @@ def is_animated(image: Image.Image) -> bool:
     return image.format in ANIMATED and int(getattr(image, "n_frames", 1)) > 1
 
 
-def check_animation(image: Image.Image, max_pixels: int) -> None:
+def check_animation(image: ImageFile.ImageFile, max_pixels: int) -> None:
     """Say beforehand whether all frames may be decoded.
 
     Raises:

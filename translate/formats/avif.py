@@ -37,12 +37,12 @@ def _codings(file: IO[bytes]) -> list[int]:
 
 def to_16_bits(values: Array, bits: int) -> Array:
     """[0, 2^bits - 1] to [0, 65535]; `from_16_bits` gives back the same values."""
-    return np.rint(values.astype(np.float32) * (65535 / (2**bits - 1))).clip(0, 65535).astype(np.uint16)
+    return np.asarray(np.rint(values.astype(np.float32) * (65535 / (2**bits - 1))), dtype=np.uint16)
 
 
 def from_16_bits(values: Array, bits: int) -> Array:
     """The inverse of `to_16_bits`."""
-    return np.rint(values.astype(np.float32) * ((2**bits - 1) / 65535)).astype(np.uint16)
+    return np.asarray(np.rint(values.astype(np.float32) * ((2**bits - 1) / 65535)), dtype=np.uint16)
 
 
 def encode(pixels: Array, bits: int, icc_profile: bytes | None, exif: bytes | None) -> bytes:

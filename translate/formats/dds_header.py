@@ -16,8 +16,15 @@ CUBE, VOLUME = 0xFE00, 0x200000
 COMPLEX, MIPMAPS = 0x8, 0x400000
 
 FOURCCS = {
-    **{b"DXT1": "BC1", b"DXT3": "BC2", b"DXT5": "BC3", b"ATI1": "BC4", b"BC4U": "BC4", b"BC4S": "BC4S"},
-    **{b"ATI2": "BC5", b"BC5U": "BC5", b"BC5S": "BC5S"},
+    b"DXT1": "BC1",
+    b"DXT3": "BC2",
+    b"DXT5": "BC3",
+    b"ATI1": "BC4",
+    b"BC4U": "BC4",
+    b"BC4S": "BC4S",
+    b"ATI2": "BC5",
+    b"BC5U": "BC5",
+    b"BC5S": "BC5S",
 }
 DXGI_BLOCKS = {
     **dict.fromkeys((70, 71, 72), "BC1"),

@@ -24,7 +24,7 @@ def mipmaps(color: Array, alpha: Array | None, count: int, *, light: bool) -> It
         light: whether colour is averaged as light (sRGB) or as plain numbers (data).
     """
     yield color, alpha
-    values = to_light(np.arange(256, dtype=np.float32) / 255)[color] if light else color.astype(np.float32)
+    values = to_light(np.linspace(0, 1, 256, dtype=np.float32))[color] if light else color.astype(np.float32)
     cover = None if alpha is None else alpha.astype(np.float32)
     for _ in range(count - 1):
         height, width = values.shape[:2]
