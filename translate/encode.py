@@ -25,7 +25,7 @@ SIDE_LIMITS = {
     "WEBP": 16_383,
     "GIF": 65_535,
     "TGA": 65_535,
-    "AVIF": 65_535,
+    "AVIF": 32_768,
     "HEIF": 16_384,
     "DDS": 16_384,
     "PNG": 1_000_000,  # of graphics cards; of libpng, unless a program asks for more
@@ -57,7 +57,7 @@ def check_fits(format_name: str, width: int, height: int) -> None:
     """
     limit = SIDE_LIMITS.get(format_name)
     if limit is not None and max(width, height) > limit:
-        raise BadPicture(f"a {format_name} holds at most {limit:,} pixels a side, not {width} x {height}; use PNG.")
+        raise BadPicture(f"{format_name} holds at most {limit:,} pixels a side, not {width} x {height}; use PNG.")
 
 
 def _png(picture: Picture, options: EncodingOptions) -> bytes:
@@ -207,6 +207,7 @@ def _avif(picture: Picture, options: EncodingOptions) -> bytes:
     return _pillow(
         picture,
         quality=options.quality,
+        speed=avif.SPEED,
         subsampling="4:4:4" if picture.color.ndim == 3 else None,
         icc_profile=picture.icc_profile,
         exif=_exif(picture),

@@ -9,7 +9,7 @@ from PIL import Image
 from models.errors import BadPicture
 
 BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-INSTALL = "pip install pillow-heif, into the environment of this program"
+INSTALL = "pip install pillow-heif, in the environment of this program"
 
 
 def is_heic(head: bytes) -> bool:
