@@ -79,7 +79,7 @@ def test_orientation_is_applied_once(tmp_path: Path) -> None:
             picture = read_picture(path)
             assert picture.size == (32, 48)
             upright = SOFT[..., :3].swapaxes(0, 1)[:, ::-1]
-            assert np.abs(picture.color.astype(int) - upright).mean() < 8
+            assert np.abs(picture.color.astype(int) - upright).mean() < 20  # 4:2:0
             write_picture(picture, path)
 
 
