@@ -38,7 +38,10 @@ def _translate_frames(picture: Picture, chain: Chain) -> Picture:
     together = min(MOST_FRAMES, chain.together(*picture.size))
     groups = (picture.frames[start : start + together] for start in range(0, count, together))
     frames = tuple(frame for group in groups for frame in translate_pictures(group, chain))
-    return frames[0].replace(frames=frames, durations=picture.durations, loops=picture.loops)
+    first = frames[0]
+    return picture.replace(
+        color=first.color, alpha=first.alpha, icc_profile=first.icc_profile, notices=first.notices, frames=frames
+    )
 
 
 def translate_pictures(pictures: Sequence[Picture], chain: Chain) -> list[Picture]:

@@ -142,7 +142,8 @@ def test_16_bit_animations_are_refused(tmp_path: Path) -> None:
 def test_into_another_format(tmp_path: Path, target: str, moves: bool) -> None:
     picture = read_picture(save(tmp_path / "x.gif", "GIF", moving(False), duration=DURATIONS, loop=2))
     fitted = EncodingOptions(format=target).fit(picture)
-    write_picture(fitted, tmp_path / "y")
+    assert ("256 colours" in " ".join(fitted.notices)) == (target == "GIF")
+    write_picture(translate_picture(fitted, enlarging(1)), tmp_path / "y")
     back = read_picture(tmp_path / "y")
     assert (back.format, len(back.frames), len(back.durations)) == (target, *((5, 5) if moves else (0, 0)))
     assert moves == ("first of its 5" not in " ".join(fitted.notices))

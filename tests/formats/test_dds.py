@@ -36,7 +36,8 @@ LEAST = {"BC1": 31, "BC2": 31, "BC3": 31, "BC4": 42, "BC4S": 42, "BC5": 42, "BC5
 
 def soft(side: int, channels: int) -> Any:
     """A picture with soft colours and soft alpha, as blocks can hold."""
-    return cv2.resize(noise(side // 16, side // 16, channels), (side, side), interpolation=cv2.INTER_CUBIC)
+    rough = np.random.default_rng(0).integers(0, 256, (side // 16, side // 16, channels), np.uint8)
+    return cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC)
 
 
 def dds(kind: int | bytes, data: bytes, side: int = 32, *, levels: int = 1, **said: int) -> bytes:
