@@ -254,3 +254,15 @@ def test_the_header_is_held_to_the_limit(tmp_path: Path) -> None:
         read_picture(tmp_path / "x.dds")
     with pytest.raises(BadPicture, match="16,384"):
         write_picture(Picture(color=noise(1, 16_385), format="DDS"), tmp_path / "y.dds")
+
+
+def test_signed_ends_are_signed() -> None:
+    """Ends 1 and -1, all pixels at the first or all at the second."""
+    for index, value in ((0, 255), (1, 1)):
+        picks = sum(index << 3 * pixel for pixel in range(16)).to_bytes(6, "little")
+        assert set(blocks.decompress("BC4S", b"\x7f\x81" + picks, 4, 4).flat) == {value}
+
+
+def test_opaque_empty_and_one_value_between_are_exact() -> None:
+    plane = np.random.default_rng(0).choice(np.array([0, 100, 255], np.uint8), (8, 8))
+    np.testing.assert_array_equal(blocks.decompress("BC4", blocks.compress("BC4", plane), 8, 8), plane)
