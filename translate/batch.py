@@ -15,6 +15,7 @@ from pathlib import Path
 from models.errors import TranslateError
 from translate.config import RunConfig
 from translate.convert import alike, translate_picture, translate_pictures
+from translate.formats.options import EncodingOptions
 from translate.images import Picture, read_picture, write_picture
 from translate.inference.chain import Chain
 from translate.overview import write_overview
@@ -166,14 +167,15 @@ def _convert(
     stop: threading.Event,
 ) -> None:
     """Keep readers and writers busy around the one thread that translates."""
+    options = EncodingOptions.of(config)
 
     def read(work: _Work) -> _Work:
-        work.advance(lambda: read_picture(work.job.source, config.max_pixels))
+        work.advance(lambda: options.fit(read_picture(work.job.source, config.max_pixels)))
         work.size_before = work.picture.size if work.picture else None
         return work
 
     def write(work: _Work, picture: Picture) -> _Work:
-        return work.advance(lambda: write_picture(picture, work.job.target))
+        return work.advance(lambda: write_picture(picture, work.job.target, options))
 
     writing = deque[tuple[_Work, Future[_Work]]]()
     with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers:

@@ -11,7 +11,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from models.errors import ConfigError
-from translate.limits import MAX_PIXELS, MIN_TILE, TILE
+from translate.limits import MAX_PIXELS, MIN_TILE, PNG_EFFORT, QUALITY, TILE
 
 
 def _bytes() -> PrimitiveConstructorSpec[int]:
@@ -84,7 +84,16 @@ class RunConfig:
     on_exists: Literal["skip", "overwrite", "error"] = "skip"
     """What to do with a result that is already there."""
     max_pixels: int = MAX_PIXELS
-    """Refuse pictures with more pixels than this, before decoding them, and likewise results."""
+    """Refuse pictures with more pixels than this, before decoding them, and likewise results. The frames of an
+    animation count together."""
+    format: Literal["same", "png", "jpeg", "webp", "avif", "tiff", "tga", "bmp", "gif", "dds", "heic"] = "same"
+    """File format of the results; their names get its extension. same: each in its own."""
+    quality: int = QUALITY
+    """Of JPEG, HEIC, lossy WebP and lossy AVIF, 1 to 100."""
+    png_effort: int = PNG_EFFORT
+    """How hard PNG is compressed, without loss: 0 the fastest, 9 the smallest."""
+    lossless: bool = False
+    """Write WebP and AVIF without loss, also where the input was not."""
     overview: Path | None = None
     """Also write a sheet with pairs of before and after to this .png file; an older one is replaced."""
     json: bool = False
@@ -95,6 +104,8 @@ class RunConfig:
             (len(self.inputs) > 0, "no input: name at least one picture or folder"),
             (len(self.model) > 0 and all(self.model), "no model: name one with -m"),
             (self.tile >= MIN_TILE, f"--tile {self.tile} is too small; use {MIN_TILE} or more pixels"),
+            (1 <= self.quality <= 100, f"--quality {self.quality} must be from 1 to 100"),
+            (0 <= self.png_effort <= 9, f"--png-effort {self.png_effort} must be from 0 to 9"),
             (self.max_pixels >= 1, f"--max-pixels {self.max_pixels} refuses everything"),
             (
                 self.overview is None or self.overview.suffix.lower() == ".png",

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from models.errors import BadPicture
+from models.errors import BadPicture, TooLarge
 from translate.encode import check_fits
 from translate.inference.chain import Chain
 from translate.picture import Array, Picture
+
+MOST_FRAMES = 32
+"""Frames of an animation translated at once: more are no faster."""
 
 
 def translate_picture(picture: Picture, chain: Chain) -> Picture:
@@ -20,7 +23,25 @@ def translate_picture(picture: Picture, chain: Chain) -> Picture:
         BadPicture: the result would not fit its file format.
         TooLarge: the result would have more pixels than the translators allow.
     """
-    return translate_pictures([picture], chain)[0]
+    return _translate_frames(picture, chain) if picture.frames else translate_pictures([picture], chain)[0]
+
+
+def _translate_frames(picture: Picture, chain: Chain) -> Picture:
+    """Every frame of an animation, as many at once as the networks like."""
+    width, height = chain.size_after(*picture.size)
+    count = len(picture.frames)
+    if count * width * height > chain.max_pixels:
+        raise TooLarge(
+            f"its {count} frames would have {count * width * height:,} pixels, more than {chain.max_pixels:,}; raise "
+            "--max-pixels if it is meant."
+        )
+    together = min(MOST_FRAMES, chain.together(*picture.size))
+    groups = (picture.frames[start : start + together] for start in range(0, count, together))
+    frames = tuple(frame for group in groups for frame in translate_pictures(group, chain))
+    first = frames[0]
+    return picture.replace(
+        color=first.color, alpha=first.alpha, icc_profile=first.icc_profile, notices=first.notices, frames=frames
+    )
 
 
 def translate_pictures(pictures: Sequence[Picture], chain: Chain) -> list[Picture]:
@@ -52,7 +73,9 @@ def translate_pictures(pictures: Sequence[Picture], chain: Chain) -> list[Pictur
 
 
 def alike(one: Picture, other: Picture) -> bool:
-    """Whether two pictures can be translated together: one size and type, both with alpha or both without."""
+    """Whether two pictures can be translated together: stills of one size and type, with alpha both or neither."""
+    if one.frames or other.frames:
+        return False
     return (one.color.shape, one.color.dtype, one.alpha is None) == (
         other.color.shape,
         other.color.dtype,

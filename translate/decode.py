@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from models.errors import BadPicture, TooLarge
-from translate.picture import FORMATS, Array, Picture
+from models.errors import BadPicture
+from translate.formats import avif, dds, heic, tga
+from translate.formats.animation import check_animation, is_animated, with_frames
+from translate.picture import FORMATS, Array, Picture, check_pixels
 
 ORIENTATION = 274
 # A TIFF's tags also describe how its bytes lie; these alone (and EXIF, GPS) say something about the picture.
@@ -25,6 +27,7 @@ COLOR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"
 """PNG's chunks on what its values mean, and how long each is."""
 RAW_EXIF = ("Raw profile type exif", "Raw profile type APP1")
 """Texts in which ImageMagick puts EXIF, with an orientation that would be applied again."""
+PILLOW_FORMATS = tuple(name for name in FORMATS if name not in ("HEIF", "DDS"))
 # Pillow's own limit is a constant; ours is an option, checked as soon as the header is read.
 Image.MAX_IMAGE_PIXELS = None
 # What is wrong with a file is told by the report, not by OpenCV on standard error.
@@ -39,15 +42,24 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         BadPicture: a kind of picture that cannot be kept faithfully; the message is the bare reason.
         Others: whatever the decoders raise on damaged files.
     """
-    image = Image.open(file, formats=FORMATS)
-    width, height = image.size
-    if width * height > max_pixels:
-        raise TooLarge(
-            f"it has {width} x {height} = {width * height:,} pixels, more than {max_pixels:,}; "
-            "raise --max-pixels if it is meant."
-        )
+    head = file.read(64)
+    file.seek(0)
+    if dds.is_dds(head):
+        return dds.decode(file, max_pixels)
+    if heic.is_heic(head):
+        heic.prepare()
+    image = Image.open(file, formats=("HEIF",) if heic.is_heic(head) else PILLOW_FORMATS)
+    check_pixels(*image.size, max_pixels)
+    if image.format == "TGA":
+        image = tga.plain(image, file)
+    moves = is_animated(image)
+    if moves:
+        check_animation(image, max_pixels)
     notices = _frames(image)
-    deep = _is_16_bit(image)
+    bits = avif.depth(file) if image.format == "AVIF" else 8
+    if moves and bits > 8:
+        raise BadPicture(f"an animated AVIF with {bits} bits a channel cannot be kept faithfully; save it with 8.")
+    deep = bits > 8 or _is_16_bit(image)
     raw = _raw_mode(image)
     lossless = _is_lossless(image, file)
     image.load()  # also for 16 bits: OpenCV returns the readable part of a truncated file without a word
@@ -59,6 +71,10 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
     else:
         color, alpha, more = _pixels_8_bit(image, STEPS.get(raw, 1))
         notices += more
+    if bits > 8:
+        color, alpha = avif.to_16_bits(color, bits), None if alpha is None else avif.to_16_bits(alpha, bits)
+    if image.format == "AVIF" and color.ndim == 3 and avif.is_grey(file):
+        color = color[..., 0]
     if image.format != "TIFF":  # there both decoders have turned the picture already
         color, alpha = _upright(color, orientation), None if alpha is None else _upright(alpha, orientation)
     if image.format != "PNG" and "xmp" in image.info:
@@ -68,7 +84,7 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
     if RAW_EXIF[1] in written and exif is None:
         notices += (f"its text {RAW_EXIF[1]!r} was not kept",)
     comment = image.info.get("comment")
-    return Picture(
+    picture = Picture(
         color=np.ascontiguousarray(color),
         alpha=None if alpha is None else np.ascontiguousarray(alpha),
         format="JPEG" if image.format == "MPO" else str(image.format),
@@ -79,11 +95,16 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         color_space=_color_space(file) if image.format == "PNG" else (),
         comment=comment if isinstance(comment, bytes) and comment else None,
         texts=tuple((key, _upright_xmp(str(text))) for key, text in written.items() if key not in RAW_EXIF),
-        layout=tuple((key, image.info[key]) for key in ("orientation", "compression") if key in image.info)
-        if image.format == "TGA"
-        else (),
+        layout=_layout(image, bits),
         notices=notices,
     )
+    return with_frames(picture, image) if moves else picture
+
+
+def _layout(image: Image.Image, bits: int) -> tuple[tuple[str, Any], ...]:
+    if image.format == "TGA":
+        return tuple((key, image.info[key]) for key in ("orientation", "compression") if key in image.info)
+    return (("depth", bits),) if bits > 8 else ()
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -95,13 +116,18 @@ def _raw_mode(image: Image.Image) -> str:
 
 def _frames(image: Image.Image) -> tuple[str, ...]:
     count = int(getattr(image, "n_frames", 1))
-    notices = (f"only the first of its {count} pictures was converted",) if count > 1 else ()
+    first_only = count > 1 and not is_animated(image)
+    notices: tuple[str, ...] = ()
+    if first_only:
+        notices = (f"only the first of its {count} pictures was converted",)
+    if image.format == "HEIF":
+        notices += heic.notices(image)
     return (*notices, "the result is reduced to 256 colours, as GIF demands") if image.format == "GIF" else notices
 
 
 def _is_lossless(image: Image.Image, file: IO[bytes]) -> bool:
     if image.format != "WEBP":
-        return image.format not in ("JPEG", "MPO")
+        return image.format not in ("JPEG", "MPO", "AVIF", "HEIF")
     with _read_from(file, 12):
         while len(head := file.read(8)) == 8:
             name, length = struct.unpack("<4sI", head)

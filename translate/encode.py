@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -14,16 +14,29 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from models.errors import BadPicture
+from translate.formats import avif, dds, heic
+from translate.formats.animation import saving
+from translate.formats.options import DEEP, DEFAULT, EncodingOptions
+from translate.formats.png import opencv_parameters, zlib_level
 from translate.picture import Array, Picture
 
-SIDE_LIMITS = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "TGA": 65_535}
-"""Longest side that a format can say, in pixels."""
+SIDE_LIMITS = {
+    "JPEG": 65_500,
+    "WEBP": 16_383,
+    "GIF": 65_535,
+    "TGA": 65_535,
+    "AVIF": 32_768,
+    "HEIF": 16_384,
+    "DDS": 16_384,
+    "PNG": 1_000_000,  # of graphics cards; of libpng, unless a program asks for more
+}
+"""Longest side that a format can say or its readers accept, in pixels."""
 EXIF_HEADER = b"Exif\x00\x00"
 EXIF_IFD, EXIF_WIDTH, EXIF_HEIGHT = 34665, 40962, 40963
 
 
-def encode(picture: Picture) -> bytes:
-    """Encode a picture in its own format: JPEG at quality 95, 4:4:4; GIF with 256 colours; others lossless.
+def encode(picture: Picture, options: EncodingOptions = DEFAULT) -> bytes:
+    """Encode a picture in its own format: JPEG in 4:4:4; GIF with 256 colours; WebP and AVIF as they came.
 
     Raises:
         BadPicture: the format cannot hold it; the message is the bare reason.
@@ -31,9 +44,9 @@ def encode(picture: Picture) -> bytes:
     check_fits(picture.format, *picture.size)
     if picture.alpha is not None and picture.format == "JPEG":
         raise BadPicture("JPEG has no alpha; choose PNG.")
-    if picture.color.dtype == np.uint16 and picture.format not in ("PNG", "TIFF"):
+    if picture.color.dtype == np.uint16 and picture.format not in DEEP:
         raise BadPicture(f"{picture.format} has no 16 bits; choose PNG.")
-    return ENCODERS[picture.format](picture)
+    return ENCODERS[picture.format](picture, options)
 
 
 def check_fits(format_name: str, width: int, height: int) -> None:
@@ -44,18 +57,18 @@ def check_fits(format_name: str, width: int, height: int) -> None:
     """
     limit = SIDE_LIMITS.get(format_name)
     if limit is not None and max(width, height) > limit:
-        raise BadPicture(f"a {format_name} holds at most {limit:,} pixels a side, not {width} x {height}; use PNG.")
+        raise BadPicture(f"{format_name} holds at most {limit:,} pixels a side, not {width} x {height}; use PNG.")
 
 
-def _png(picture: Picture) -> bytes:
+def _png(picture: Picture, options: EncodingOptions) -> bytes:
     """By OpenCV (seven times faster than Pillow), with the metadata put in behind the header."""
     color, alpha = picture.color, picture.alpha
-    if alpha is not None and color.ndim == 2 and color.dtype == np.uint8:
-        data = _pillow(picture, compress_level=3)  # OpenCV has no grey with alpha
+    if picture.frames or (alpha is not None and color.ndim == 2 and color.dtype == np.uint8):
+        data = _pillow(picture, compress_level=zlib_level(options.png_effort))  # OpenCV has no grey with alpha
     elif alpha is not None and color.ndim == 2:
         data = _png_grey_alpha_16(_stack(picture, grey_alpha=True))  # nor has Pillow with 16 bits
     else:
-        data = _opencv(picture, ".png")
+        data = _opencv(picture, ".png", opencv_parameters(options.png_effort))
     chunks = [_chunk(name, content) for name, content in picture.color_space]
     if picture.icc_profile:
         chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(picture.icc_profile)))
@@ -87,11 +100,11 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def _opencv(picture: Picture, extension: str) -> bytes:
+def _opencv(picture: Picture, extension: str, parameters: Sequence[int] = ()) -> bytes:
     pixels = _stack(picture, grey_alpha=False)
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    done, data = cv2.imencode(extension, np.ascontiguousarray(pixels))
+    done, data = cv2.imencode(extension, np.ascontiguousarray(pixels), parameters)
     if not done:
         raise BadPicture(f"OpenCV cannot encode it as {extension}.")
     return bytes(data)
@@ -107,17 +120,21 @@ def _stack(picture: Picture, *, grey_alpha: bool) -> Array:
 
 
 def _pillow(picture: Picture, **options: Any) -> bytes:
-    """Encode 8-bit pixels with Pillow."""
-    pixels = _stack(picture, grey_alpha=True)
+    """Encode 8-bit pixels with Pillow, every frame of them."""
+    if picture.frames:
+        image, more = saving(picture)
+        options |= more
+    else:
+        image = Image.fromarray(_stack(picture, grey_alpha=True))
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format=picture.format, **{k: v for k, v in options.items() if v is not None})
+    image.save(buffer, format=picture.format, **{k: v for k, v in options.items() if v is not None})
     return buffer.getvalue()
 
 
-def _jpeg(picture: Picture) -> bytes:
+def _jpeg(picture: Picture, options: EncodingOptions) -> bytes:
     return _pillow(
         picture,
-        quality=95,
+        quality=options.quality,
         subsampling=0,
         icc_profile=picture.icc_profile,
         exif=_exif(picture),
@@ -126,12 +143,12 @@ def _jpeg(picture: Picture) -> bytes:
     )
 
 
-def _webp(picture: Picture) -> bytes:
-    options: dict[str, Any] = {"lossless": True, "exact": True} if picture.lossless else {"quality": 95}
-    return _pillow(picture, icc_profile=picture.icc_profile, exif=_exif(picture), **options)
+def _webp(picture: Picture, options: EncodingOptions) -> bytes:
+    how: dict[str, Any] = {"lossless": True, "exact": True} if picture.lossless else {"quality": options.quality}
+    return _pillow(picture, icc_profile=picture.icc_profile, exif=_exif(picture), **how)
 
 
-def _tiff(picture: Picture) -> bytes:
+def _tiff(picture: Picture, options: EncodingOptions) -> bytes:
     """One deflated strip. Pillow has no 16-bit colour and no EXIF beside compression; OpenCV no metadata."""
     deep = picture.color.dtype == np.uint16
     pixels = np.atleast_3d(_stack(picture, grey_alpha=not deep))
@@ -160,18 +177,53 @@ def _tiff(picture: Picture) -> bytes:
     return buffer.getvalue() + strip
 
 
-def _tga(picture: Picture) -> bytes:
+def _tga(picture: Picture, options: EncodingOptions) -> bytes:
     return _pillow(picture, **dict(picture.layout))
 
 
-def _bmp(picture: Picture) -> bytes:
+def _bmp(picture: Picture, options: EncodingOptions) -> bytes:
     if picture.alpha is not None:
         return _opencv(picture, ".bmp")  # Pillow writes no masks, so that readers would ignore the alpha
     return _pillow(picture, dpi=picture.dpi)
 
 
-def _gif(picture: Picture) -> bytes:
+def _gif(picture: Picture, options: EncodingOptions) -> bytes:
     return _pillow(picture, comment=picture.comment)
+
+
+def _avif(picture: Picture, options: EncodingOptions) -> bytes:
+    deep = picture.color.dtype == np.uint16
+    if picture.frames and picture.lossless:
+        raise BadPicture("an animated AVIF cannot be written without loss; choose --format webp or png.")
+    if deep or picture.lossless:
+        bits = dict(picture.layout).get("depth", 12) if deep else 8
+        exif = _exif(picture)
+        return avif.encode(
+            _stack(picture, grey_alpha=False),
+            bits,
+            picture.icc_profile,
+            exif and exif.removeprefix(EXIF_HEADER),
+        )
+    return _pillow(
+        picture,
+        quality=options.quality,
+        speed=avif.SPEED,
+        subsampling="4:4:4" if picture.color.ndim == 3 else None,
+        icc_profile=picture.icc_profile,
+        exif=_exif(picture),
+    )
+
+
+def _heif(picture: Picture, options: EncodingOptions) -> bytes:
+    buffer = io.BytesIO()
+    image = Image.fromarray(_stack(picture, grey_alpha=True))
+    metadata = {"icc_profile": picture.icc_profile, "exif": _exif(picture)}
+    heic.save(image, buffer, options.quality, **{key: value for key, value in metadata.items() if value})
+    return buffer.getvalue()
+
+
+def _dds(picture: Picture, options: EncodingOptions) -> bytes:
+    return dds.encode(picture)
 
 
 def _parse(block: bytes) -> Image.Exif:
@@ -191,7 +243,7 @@ def _exif(picture: Picture) -> bytes | None:
     return bytes(exif.tobytes())
 
 
-ENCODERS: dict[str, Callable[[Picture], bytes]] = {
+ENCODERS: dict[str, Callable[[Picture, EncodingOptions], bytes]] = {
     "PNG": _png,
     "JPEG": _jpeg,
     "WEBP": _webp,
@@ -199,4 +251,7 @@ ENCODERS: dict[str, Callable[[Picture], bytes]] = {
     "TGA": _tga,
     "BMP": _bmp,
     "GIF": _gif,
+    "AVIF": _avif,
+    "HEIF": _heif,
+    "DDS": _dds,
 }

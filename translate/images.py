@@ -13,6 +13,7 @@ from PIL import UnidentifiedImageError
 from models.errors import BadPicture, TooLarge
 from translate.decode import decode
 from translate.encode import encode
+from translate.formats.options import DEFAULT, EncodingOptions
 from translate.limits import MAX_PIXELS
 from translate.picture import KNOWN, Picture
 
@@ -57,14 +58,14 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         raise BadPicture(f"cannot read {path}: the file is damaged ({error}).") from None
 
 
-def write_picture(picture: Picture, path: Path) -> Picture:
+def write_picture(picture: Picture, path: Path, options: EncodingOptions = DEFAULT) -> Picture:
     """Write a picture in its own format, whole or not at all, and give it back; folders are made as needed.
 
     Raises:
         BadPicture: the format cannot hold it, or the disk refuses it.
     """
     try:
-        content = encode(picture)
+        content = encode(picture, options)
     except BadPicture as error:
         raise BadPicture(f"cannot write {path}: {error}") from None
     except (OSError, RuntimeError, *DAMAGE) as error:

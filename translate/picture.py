@@ -9,20 +9,42 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import TooLarge
+
 Array = npt.NDArray[Any]
 
 EXTENSIONS = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jfif": "JPEG",
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".tga": "TGA",
     ".bmp": "BMP",
     ".gif": "GIF",
+    ".apng": "PNG",
+    ".avif": "AVIF",
+    ".dds": "DDS",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
 }
 """Extension -> format, by Pillow's names. Folders are searched for these; content decides what a file is."""
+
+OPTIONS = {
+    "png": ".png",
+    "jpeg": ".jpg",
+    "webp": ".webp",
+    "avif": ".avif",
+    "tiff": ".tif",
+    "tga": ".tga",
+    "bmp": ".bmp",
+    "gif": ".gif",
+    "dds": ".dds",
+    "heic": ".heic",
+}
+"""What `--format` may be -> the extension that its results get."""
 
 FORMATS = tuple(dict.fromkeys(EXTENSIONS.values()))
 KNOWN = ", ".join(FORMATS)
@@ -52,7 +74,13 @@ class Picture:
     texts: tuple[tuple[str, str], ...] = ()
     """PNG's text chunks, XMP among them: keyword and text."""
     layout: tuple[tuple[str, Any], ...] = ()
-    """How the format arranges its pixels (TGA's row order and compression); it is written the same way."""
+    """How the format arranges its pixels (TGA's row order and compression, a DDS header); it is written so again."""
+    frames: tuple[Picture, ...] = ()
+    """Every frame of an animation as it appears, in order, the first among them; empty for a still picture."""
+    durations: tuple[float, ...] = ()
+    """How long each frame is shown, in milliseconds."""
+    loops: int | None = None
+    """How often an animation is played; 0 for ever; None once, where the file does not say."""
     notices: tuple[str, ...] = ()
     """What could not be kept, in words for the user."""
 
@@ -69,3 +97,16 @@ class Picture:
     def replace(self, **changes: Any) -> Picture:
         """A copy with other values."""
         return dataclasses.replace(self, **changes)
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Hold what a header announces to the limit.
+
+    Raises:
+        TooLarge: it is beyond.
+    """
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"it has {width} x {height} = {width * height:,} pixels, more than {max_pixels:,}; "
+            "raise --max-pixels if it is meant."
+        )

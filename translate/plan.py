@@ -14,7 +14,7 @@ from pathlib import Path
 from models.errors import UsageError
 from translate.config import RunConfig
 from translate.overview import is_overview
-from translate.picture import EXTENSIONS
+from translate.picture import EXTENSIONS, OPTIONS
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _jobs(place: Path, config: RunConfig) -> Iterator[Job]:
     if not place.exists():
         raise UsageError(f"no such file or folder: {place}")
     if not place.is_dir():
-        yield Job(place, config.out / place.name)
+        yield Job(place, config.out / _named(Path(place.name), config))
         return
     out = _identity(config.out)
     if out == _identity(place):
@@ -83,10 +83,20 @@ def _jobs(place: Path, config: RunConfig) -> Iterator[Job]:
             if name.startswith(".") or path.suffix.lower() not in EXTENSIONS or path.is_symlink():
                 continue
             if path.suffix.lower() != ".png" or not is_overview(path):
-                yield Job(path, config.out / path.relative_to(place))
+                yield Job(path, config.out / _named(path.relative_to(place), config))
     for error in refused:
         path = Path(str(error.filename))
         yield Job(path, config.out / path.relative_to(place), f"cannot list {path}: {error.strerror}.")
+
+
+def _named(path: Path, config: RunConfig) -> Path:
+    """The result's name: with the extension of the format that was asked for, unless it has one of that format."""
+    if config.format == "same":
+        return path
+    extension, own = OPTIONS[config.format], path.suffix.lower()
+    if EXTENSIONS.get(own) == EXTENSIONS[extension]:
+        return path
+    return path.with_suffix(extension) if own in EXTENSIONS else path.with_name(path.name + extension)
 
 
 def _identity(path: Path) -> str:

@@ -61,6 +61,8 @@ class Chain:
     """1 is the result, 0 the picture; between them the two are mixed in linear light."""
     scale: float | None = None
     """Side of the result / side of the picture; None for what the models give. The result is shrunk to it."""
+    max_pixels: int = MAX_PIXELS
+    """Most pixels of all frames of an animated result together; each step has its own limit of one picture."""
 
     @classmethod
     def open(
@@ -93,7 +95,7 @@ class Chain:
                     memory=memory,
                     max_pixels=max_pixels,
                 )
-        return cls(tuple(opened[model] for model in models), size, strength, scale)
+        return cls(tuple(opened[model] for model in models), size, strength, scale, max_pixels)
 
     def __post_init__(self) -> None:
         if not self.steps:

@@ -14,6 +14,7 @@ from PIL import Image
 from models.errors import TooLarge, TranslateError, UnknownModel
 from models.manifest import Manifest
 from translate.convert import translate_picture
+from translate.formats.options import EncodingOptions
 from translate.images import read_picture, write_picture
 from translate.inference.chain import Chain
 from translate.picture import Picture
@@ -36,7 +37,7 @@ def sentence(error: BaseException) -> str:
 
 def as_png(picture: Picture) -> Picture:
     """The same picture, to be written without loss whatever it came from."""
-    return picture.replace(format="PNG", lossless=True, layout=())
+    return EncodingOptions(format="PNG").fit(picture)
 
 
 @dataclass(frozen=True)
