@@ -166,6 +166,8 @@ def _space(data: bytes) -> tuple[Space | None, str]:
         BadProfile: damaged, or of another kind.
     """
     profile = read_profile(data)
+    if profile.kind not in ("RGB", "GRAY"):
+        return None, profile.kind
     space: Space = Lattice.of(data) if profile.tables else Curves.of(profile)
     steps = np.linspace(0, LEVELS - 1, 9).round().astype(np.uint16)
     every = (

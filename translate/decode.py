@@ -38,7 +38,7 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
         BadPicture: a kind of picture that cannot be kept faithfully; the message is the bare reason.
         Others: whatever the decoders raise on damaged files.
     """
-    image: Image.Image = Image.open(file, formats=FORMATS)
+    image = Image.open(file, formats=FORMATS)
     width, height = image.size
     if width * height > max_pixels:
         raise TooLarge(
@@ -58,10 +58,11 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
     if deep:
         color, alpha = _pixels_16_bit(image, file, grey=raw.startswith(("L", "I")))
     else:
+        screen = image
         if image.mode in ("CMYK", "LAB"):
-            image, notice = leave_print(image, profile)
+            screen, notice = leave_print(image, profile)
             notices, profile = (*notices, notice), None
-        color, alpha = _pixels_8_bit(image, STEPS.get(raw, 1))
+        color, alpha = _pixels_8_bit(screen, STEPS.get(raw, 1))
     if image.format != "TIFF":  # there both decoders have turned the picture already
         color, alpha = _upright(color, said.orientation), None if alpha is None else _upright(alpha, said.orientation)
     return Picture(
