@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pictures import Enlarge, noise
+from PIL import Image, ImageCms
+
 from benchmarks.profiles import (
     CMYK_TABLE,
     GRAY_22,
@@ -23,9 +26,6 @@ from benchmarks.profiles import (
     sampled,
     table,
 )
-from pictures import Enlarge, noise
-from PIL import Image, ImageCms
-
 from translate.color import Lattice, in_srgb, space_of
 from translate.convert import alike, translate_picture
 from translate.images import Picture, read_picture, write_picture

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from benchmarks.corpus import Found, expected, found, table
 from benchmarks.odd_files import odd_files
-
 from translate.picture import FORMATS
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged files; the command silences it too

@@ -28,6 +28,8 @@ class Palette:
     """[N] uint8, or None if all are opaque."""
     bits: int = 8
     """Bits a pixel in the file: 1, 2, 4 or 8."""
+    padding: int = 0
+    """Last entries that only fill the table up: black, and nowhere used. Nothing is brought to them."""
 
 
 def palette_of(image: Image.Image, bits: int) -> Palette | None:
@@ -45,7 +47,9 @@ def palette_of(image: Image.Image, bits: int) -> Palette | None:
         alpha[:count] = np.frombuffer(key, np.uint8, count)
     elif isinstance(key, int) and key < len(alpha):
         alpha[key] = 0
-    return Palette(values[:, :3].copy(), None if (alpha == 255).all() else alpha, bits)
+    used = int(np.asarray(image).max()) + 1
+    filled = max([used, *(np.flatnonzero(values[:, :3].any(1)) + 1)])
+    return Palette(values[:, :3].copy(), None if (alpha == 255).all() else alpha, bits, len(values) - filled)
 
 
 def to_palette(picture: Picture, palette: Palette) -> Picture:
@@ -58,15 +62,16 @@ def to_palette(picture: Picture, palette: Palette) -> Picture:
     cover = picture.alpha if picture.alpha is not None else np.full(picture.color.shape[:2], 255, np.uint8)
     color = picture.color if picture.color.ndim == 3 else np.dstack([picture.color] * 3)
     entries = np.full(len(palette.colors), 255, np.uint8) if palette.alpha is None else palette.alpha
+    count = len(entries) - palette.padding
     indices = np.empty(cover.shape, np.uint8)
     step = max(1, BLOCK // cover.shape[1])
     for start in range(0, len(cover), step):
         rows = slice(start, start + step)
         packed = np.ascontiguousarray(np.dstack([color[rows], cover[rows]])).view(np.uint32)[..., 0]
         kinds, place = np.unique(packed, return_inverse=True)
-        indices[rows] = _nearest(kinds.view(np.uint8).reshape(-1, 4), palette.colors, entries)[place].reshape(
-            packed.shape
-        )
+        indices[rows] = _nearest(kinds.view(np.uint8).reshape(-1, 4), palette.colors[:count], entries[:count])[
+            place
+        ].reshape(packed.shape)
     return picture.replace(
         color=palette.colors[indices],
         alpha=None if palette.alpha is None else palette.alpha[indices],

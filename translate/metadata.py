@@ -21,7 +21,7 @@ DESCRIPTIVE_TAGS = frozenset({270, 271, 272, 305, 306, 315, 33432, EXIF_IFD, GPS
 RAW_EXIF = ("Raw profile type exif", "Raw profile type APP1")
 """Texts in which ImageMagick puts EXIF, with an orientation that would be applied again."""
 XMP_TEXT = "XML:com.adobe.xmp"
-IPTC_RESOURCE, IPTC_TAG = 0x0404, 33723
+IPTC_RESOURCE, IPTC_TAG, X_RESOLUTION = 0x0404, 33723, 282
 EXIF_HEADER = b"Exif\x00\x00"
 GIF_XMP, GIF_XMP_END = b"\x21\xff\x0bXMP DataXMP", b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 """Before and after an XMP packet in a GIF; the end leads readers that take it for blocks of data out of it."""
@@ -77,7 +77,7 @@ def read_metadata(image: Image.Image, file: IO[bytes]) -> Metadata:
         exif=exif,
         xmp=xmp,
         iptc=_read_iptc(image),
-        dpi=_dpi(image.info.get("dpi")),
+        dpi=_dpi(image),
         comment=comment if isinstance(comment, bytes) and comment else None,
         texts=tuple((key, str(text)) for key, text in written.items() if key not in (*RAW_EXIF, XMP_TEXT)),
         notices=notices + trouble,
@@ -188,19 +188,18 @@ def _gif_xmp(file: IO[bytes]) -> bytes | None:
 
 def _read_iptc(image: Image.Image) -> bytes | None:
     if image.format == "TIFF":
-        content: Any = image.tag_v2.get(IPTC_TAG)  # type: ignore[attr-defined]
-        if isinstance(content, tuple):  # many writers call these bytes 32-bit numbers
-            order = image.tag_v2.prefix[:1]  # type: ignore[attr-defined]
-            little = "<" if order == b"I" else ">"
-            numbers = [value & 0xFFFFFFFF for value in content if isinstance(value, int)]
-            content = struct.pack(f"{little}{len(numbers)}I", *numbers)
+        # as bytes: many writers call them 32-bit numbers, of which Pillow would give the first
+        content: Any = image.tag_v2._tagdata.get(IPTC_TAG)  # type: ignore[attr-defined]
     else:
         resources = image.info.get("photoshop")
         content = resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None
     return content if isinstance(content, bytes) and content else None
 
 
-def _dpi(value: Any) -> tuple[float, float] | None:
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    if image.format == "TIFF" and X_RESOLUTION not in image.tag_v2:  # type: ignore[attr-defined]
+        return None  # where Pillow says 1
+    value = image.info.get("dpi")
     try:
         x, y = float(value[0]), float(value[1])
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
