@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import Enlarge, noise
 from PIL import Image, ImageCms
 
@@ -218,6 +220,15 @@ def test_profiles_that_cannot_be_used_are_told_and_kept(tmp_path: Path, data: by
     assert "taken as sRGB" in result.notices[0]
     write_picture(result, path)
     assert read_picture(path).icc_profile == data
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(place=st.integers(0, 500), value=st.binary(min_size=1, max_size=6), data=st.sampled_from([P3, WIDE, GRAY_22]))
+def test_damaged_profiles_never_crash(place: int, value: bytes, data: bytes) -> None:
+    damaged = data[:place] + value + data[place + len(value) :]
+    color = np.full((2, 2) if data == GRAY_22 else (2, 2, 3), 77, np.uint8)
+    _, result = seen_by(Picture(color=color, icc_profile=damaged))
+    assert np.abs(result.color.astype(int) - color).max() <= 1
 
 
 def test_pictures_of_two_spaces_are_not_translated_together() -> None:

@@ -95,8 +95,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 def _frames(image: Image.Image) -> tuple[str, ...]:
     count = int(getattr(image, "n_frames", 1))
-    notices = (f"only the first of its {count} pictures was converted",) if count > 1 else ()
-    return (*notices, "the result is reduced to 256 colours, as GIF demands") if image.format == "GIF" else notices
+    return (f"only the first of its {count} pictures was converted",) if count > 1 else ()
 
 
 def _is_lossless(image: Image.Image, file: IO[bytes]) -> bool:

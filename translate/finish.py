@@ -29,6 +29,8 @@ def finished(picture: Picture, chain: Chain, finish: Finish) -> Picture:
     """A result of `chain` as it is to be written, in the format that it names."""
     if finish.palette == "keep":
         picture = _indexed(picture)
+    if picture.format == "GIF" and picture.indices is None:
+        picture = picture.replace(notices=(*picture.notices, "it is reduced to 256 colours, as GIF demands"))
     if finish.strip:
         picture = stripped(picture)
     if picture.icc_profile and "icc_profile" not in PLACES.get(picture.format, ()):
