@@ -125,3 +125,10 @@ def test_a_palette_that_cannot_be_kept_is_told(changes: Any, told: str) -> None:
     result = finished(picture, Chain((Enlarge(1),)), KEEP)
     assert result.indices is None
     assert (told in " ".join(result.notices)) if told else result.notices == ()
+
+
+def test_a_gif_tells_when_its_colours_are_reduced(tmp_path: Path) -> None:
+    path = tmp_path / "x.gif"
+    for finish, told in ((Finish(), 1), (KEEP, 0)):
+        indexed().save(path)
+        assert len(through(path, enlarging(2), finish).notices) == told
