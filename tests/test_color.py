@@ -28,10 +28,11 @@ from benchmarks.profiles import (
     sampled,
     table,
 )
-from translate.color import Lattice, in_srgb, space_of
+from translate.color import in_srgb, space_of
 from translate.convert import alike, translate_picture
 from translate.images import Picture, read_picture, write_picture
 from translate.inference.chain import Chain
+from translate.lcms import Lattice
 from translate.picture import Array
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

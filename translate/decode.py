@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from models.errors import BadPicture, TooLarge
-from translate.color import leave_print
 from translate.indexed import palette_of
+from translate.lcms import leave_print
 from translate.metadata import read_metadata
 from translate.picture import FORMATS, Array, Picture
 
@@ -58,7 +58,7 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
     if deep:
         color, alpha = _pixels_16_bit(image, file, grey=raw.startswith(("L", "I")))
     else:
-        screen = image
+        screen: Image.Image = image
         if image.mode in ("CMYK", "LAB"):
             screen, notice = leave_print(image, profile)
             notices, profile = (*notices, notice), None

@@ -199,7 +199,7 @@ def _read_iptc(image: Image.Image) -> bytes | None:
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
     if image.format == "TIFF" and X_RESOLUTION not in image.tag_v2:  # type: ignore[attr-defined]
         return None  # where Pillow says 1
-    value = image.info.get("dpi")
+    value: Any = image.info.get("dpi")
     try:
         x, y = float(value[0]), float(value[1])
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
