@@ -15,6 +15,7 @@ from pathlib import Path
 from models.errors import TranslateError
 from translate.config import RunConfig
 from translate.convert import alike, translate_picture, translate_pictures
+from translate.finish import Finish, finished
 from translate.formats.options import EncodingOptions
 from translate.images import Picture, read_picture, write_picture
 from translate.inference.chain import Chain
@@ -72,6 +73,7 @@ class _Work:
             how=self.how if picture else "",
             reason=self.reason,
             notices=picture.notices if picture else (),
+            origin=str(picture.mark) if picture and picture.mark else "",
         )
 
 
@@ -174,8 +176,10 @@ def _convert(
         work.size_before = work.picture.size if work.picture else None
         return work
 
+    finish = Finish(palette=config.palette, strip=config.strip, provenance=config.provenance)
+
     def write(work: _Work, picture: Picture) -> _Work:
-        return work.advance(lambda: write_picture(picture, work.job.target, options))
+        return work.advance(lambda: write_picture(finished(picture, chain, finish), work.job.target, options))
 
     writing = deque[tuple[_Work, Future[_Work]]]()
     with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers:

@@ -81,6 +81,15 @@ class RunConfig:
     """Working memory, such as 1GB or 500MB, beside 1 GB for the program. Half of what is free if not given."""
     tile: int = TILE
     """Largest side, in input pixels, that is computed in one piece where the model allows tiles."""
+    palette: Literal["expand", "keep"] = "expand"
+    """Results of pictures with a palette. expand: in all the colours that the model makes. keep: in the nearest colours
+    of the palette, and indexed again (PNG, GIF, BMP, TGA, TIFF)."""
+    strip: bool = False
+    """Leave out EXIF (where and when a photo was taken), XMP, IPTC, texts, comments and resolution. The colour profile
+    stays, for colours would change without it; the mark of origin has its own option."""
+    provenance: bool = True
+    """Say in the result's XMP that a model has worked on it, and which: IPTC's digital source type. The report says it
+    for formats without a place for it (TGA, BMP, DDS)."""
     on_exists: Literal["skip", "overwrite", "error"] = "skip"
     """What to do with a result that is already there."""
     max_pixels: int = MAX_PIXELS

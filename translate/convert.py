@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import cv2
 import numpy as np
 
 from models.errors import BadPicture, TooLarge
+from translate.color import in_srgb, leave_profile, space_of
 from translate.encode import check_fits
 from translate.inference.chain import Chain
 from translate.picture import Array, Picture
@@ -52,7 +54,9 @@ def translate_pictures(pictures: Sequence[Picture], chain: Chain) -> list[Pictur
     """
     pictures = [_prepared(picture, chain) for picture in pictures]
     hidden = [picture.alpha == 0 if picture.alpha is not None else None for picture in pictures]
-    colors = chain.batch(
+    space, _ = space_of(pictures[0])  # alike: all of one
+    paint = partial(in_srgb, space=space, paint=chain.batch, kept=1 - chain.strength if chain.paints else 1.0)
+    colors = paint(
         [
             picture.color if cover is None else bleed(picture.color, cover)
             for picture, cover in zip(pictures, hidden, strict=True)
@@ -67,19 +71,20 @@ def translate_pictures(pictures: Sequence[Picture], chain: Chain) -> list[Pictur
         if len(unseen) and (unseen != unseen[0]).any():
             # Alpha that is no cover but data (gloss, height): the colour under its zeros is part of the picture.
             color = color.copy()
-            color[alpha == 0] = chain(picture.color)[alpha == 0]
+            color[alpha == 0] = paint([picture.color])[0][alpha == 0]
         results.append(picture.replace(color=color, alpha=alpha))
     return results
 
 
 def alike(one: Picture, other: Picture) -> bool:
-    """Whether two pictures can be translated together: stills of one size and type, with alpha both or neither."""
+    """Whether two pictures can be translated together: stills of one size, type and space, both with alpha or not."""
     if one.frames or other.frames:
         return False
-    return (one.color.shape, one.color.dtype, one.alpha is None) == (
+    return (one.color.shape, one.color.dtype, one.alpha is None, one.icc_profile) == (
         other.color.shape,
         other.color.dtype,
         other.alpha is None,
+        other.icc_profile,
     )
 
 
@@ -89,17 +94,17 @@ def _prepared(picture: Picture, chain: Chain) -> Picture:
         check_fits(picture.format, *chain.size_after(*picture.size))
     except BadPicture as error:
         raise BadPicture(f"the result cannot be written: {error}") from None
-    # another domain has its own colours
-    return as_rgb(picture) if chain.paints_colour and picture.color.ndim == 2 else picture
+    if chain.paints_colour and picture.color.ndim == 2:
+        picture = as_rgb(picture)  # another domain has its own colours
+    _, trouble = space_of(picture)
+    return picture.replace(notices=(*picture.notices, trouble)) if trouble else picture
 
 
 def as_rgb(picture: Picture) -> Picture:
-    """A grey picture in three channels, without a profile that only fits one."""
-    picture = picture.replace(color=np.dstack([picture.color] * 3))
-    if picture.icc_profile is None or picture.icc_profile[16:20] != b"GRAY":
-        return picture
-    notices = (*picture.notices, "its colour profile, which is for grey pictures, was not kept")
-    return picture.replace(icc_profile=None, notices=notices)
+    """A grey picture in three channels, in sRGB if its profile was for grey."""
+    if picture.icc_profile and picture.icc_profile[16:20] == b"GRAY":
+        picture = leave_profile(picture)
+    return picture.replace(color=np.dstack([picture.color] * 3))
 
 
 def bleed(color: Array, hidden: Array) -> Array:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import re
 import struct
 from collections.abc import Iterator
 from typing import IO, Any
@@ -16,17 +14,18 @@ from PIL import Image
 from models.errors import BadPicture
 from translate.formats import avif, dds, heic, tga
 from translate.formats.animation import check_animation, is_animated, with_frames
+from translate.indexed import palette_of
+from translate.lcms import leave_print
+from translate.metadata import read_metadata
 from translate.picture import FORMATS, Array, Picture, check_pixels
 
-ORIENTATION = 274
-# A TIFF's tags also describe how its bytes lie; these alone (and EXIF, GPS) say something about the picture.
-DESCRIPTIVE_TAGS = frozenset({270, 271, 272, 305, 306, 315, 33432, 34665, 34853})
 STEPS = {"L;2": 85, "L;4": 17}
 """What one grey level of a file with fewer than 8 bits is worth in 8 bits; Pillow itself does 1 bit."""
+BITS = {"P;1": 1, "P;2": 2, "P;4": 4}
+"""Bits of an index in a file with fewer than 8."""
 COLOR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8}
 """PNG's chunks on what its values mean, and how long each is."""
-RAW_EXIF = ("Raw profile type exif", "Raw profile type APP1")
-"""Texts in which ImageMagick puts EXIF, with an orientation that would be applied again."""
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 PILLOW_FORMATS = tuple(name for name in FORMATS if name not in ("HEIF", "DDS"))
 # Pillow's own limit is a constant; ours is an option, checked as soon as the header is read.
 Image.MAX_IMAGE_PIXELS = None
@@ -63,38 +62,39 @@ def decode(file: IO[bytes], max_pixels: int) -> Picture:
     raw = _raw_mode(image)
     lossless = _is_lossless(image, file)
     image.load()  # also for 16 bits: OpenCV returns the readable part of a truncated file without a word
-    exif, orientation, trouble = _exif(image)
-    notices += trouble
+    said = read_metadata(image, file)
+    notices += said.notices
+    profile = image.info.get("icc_profile") or None
+    palette = palette_of(image, BITS.get(raw, 8))
 
     if deep:
         color, alpha = _pixels_16_bit(image, file, grey=raw.startswith(("L", "I")))
     else:
-        color, alpha, more = _pixels_8_bit(image, STEPS.get(raw, 1))
-        notices += more
+        screen: Image.Image = image
+        if image.mode in ("CMYK", "LAB"):
+            screen, notice = leave_print(image, profile)
+            notices, profile = (*notices, notice), None
+        color, alpha = _pixels_8_bit(screen, STEPS.get(raw, 1))
     if bits > 8:
         color, alpha = avif.to_16_bits(color, bits), None if alpha is None else avif.to_16_bits(alpha, bits)
     if image.format == "AVIF" and color.ndim == 3 and avif.is_grey(file):
         color = color[..., 0]
     if image.format != "TIFF":  # there both decoders have turned the picture already
-        color, alpha = _upright(color, orientation), None if alpha is None else _upright(alpha, orientation)
-    if image.format != "PNG" and "xmp" in image.info:
-        notices += ("its XMP block was not kept",)
-    profile = image.info.get("icc_profile") if image.mode != "CMYK" else None
-    written = getattr(image, "text", {})
-    if RAW_EXIF[1] in written and exif is None:
-        notices += (f"its text {RAW_EXIF[1]!r} was not kept",)
-    comment = image.info.get("comment")
+        color, alpha = _upright(color, said.orientation), None if alpha is None else _upright(alpha, said.orientation)
     picture = Picture(
         color=np.ascontiguousarray(color),
         alpha=None if alpha is None else np.ascontiguousarray(alpha),
         format="JPEG" if image.format == "MPO" else str(image.format),
         lossless=lossless,
-        icc_profile=profile or None,
-        exif=exif,
-        dpi=_dpi(image.info.get("dpi")),
+        icc_profile=profile,
+        exif=said.exif,
+        xmp=said.xmp,
+        iptc=said.iptc,
+        dpi=said.dpi,
         color_space=_color_space(file) if image.format == "PNG" else (),
-        comment=comment if isinstance(comment, bytes) and comment else None,
-        texts=tuple((key, _upright_xmp(str(text))) for key, text in written.items() if key not in RAW_EXIF),
+        comment=said.comment,
+        texts=said.texts,
+        palette=palette,
         layout=_layout(image, bits),
         notices=notices,
     )
@@ -117,12 +117,8 @@ def _raw_mode(image: Image.Image) -> str:
 def _frames(image: Image.Image) -> tuple[str, ...]:
     count = int(getattr(image, "n_frames", 1))
     first_only = count > 1 and not is_animated(image)
-    notices: tuple[str, ...] = ()
-    if first_only:
-        notices = (f"only the first of its {count} pictures was converted",)
-    if image.format == "HEIF":
-        notices += heic.notices(image)
-    return (*notices, "the result is reduced to 256 colours, as GIF demands") if image.format == "GIF" else notices
+    notices = (f"only the first of its {count} pictures was converted",) if first_only else ()
+    return (*notices, *heic.notices(image)) if image.format == "HEIF" else notices
 
 
 def _is_lossless(image: Image.Image, file: IO[bytes]) -> bool:
@@ -150,6 +146,26 @@ def _color_space(file: IO[bytes]) -> tuple[tuple[bytes, bytes], ...]:
                 length = 0
             file.seek(length + 4, 1)
     return tuple(found.items())
+
+
+def _bare_png(file: IO[bytes]) -> bytes:
+    """A PNG's pixels and nothing beside them: libpng would complain about the rest on standard error."""
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    with _read_from(file, 8):
+        while len(head := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            if name in PIXEL_CHUNKS:
+                parts += [head, file.read(length + 4)]
+            else:
+                file.seek(length + 4, 1)
+            if name == b"IEND":
+                break
+    return b"".join(parts)
+
+
+def _read_all(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 @contextlib.contextmanager
@@ -181,8 +197,8 @@ def _is_16_bit(image: Image.Image) -> bool:
 
 def _pixels_16_bit(image: Image.Image, file: IO[bytes], *, grey: bool) -> tuple[Array, Array | None]:
     """Through OpenCV: Pillow cuts 16-bit RGB to 8 bits in silence."""
-    file.seek(0)
-    pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    content = _bare_png(file) if image.format == "PNG" else _read_all(file)
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         raise BadPicture("its 16-bit pixels cannot be decoded.")
     if pixels.ndim == 2:
@@ -194,25 +210,21 @@ def _pixels_16_bit(image: Image.Image, file: IO[bytes], *, grey: bool) -> tuple[
     return color, _keyed(color, image, 1)
 
 
-def _pixels_8_bit(image: Image.Image, step: int) -> tuple[Array, Array | None, tuple[str, ...]]:
+def _pixels_8_bit(image: Image.Image, step: int) -> tuple[Array, Array | None]:
     mode = image.mode
-    notices: tuple[str, ...] = ()
     if mode in ("P", "PA"):
         image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
     elif mode in ("1", "RGBX", "YCbCr", "La", "RGBa"):
         image = image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, "RGB"))
-    elif mode == "CMYK":
-        notices = ("it was converted from CMYK to RGB, without its colour profile",)
-        image = image.convert("RGB")
     elif mode not in ("L", "LA", "RGB", "RGBA"):
         raise BadPicture(f"pixels of kind {mode} cannot be kept faithfully; save it as 8 or 16 bits, grey or RGB.")
     pixels = np.asarray(image)
     if pixels.ndim == 2:
-        return pixels, _keyed(pixels, image, step), notices
+        return pixels, _keyed(pixels, image, step)
     if pixels.shape[2] == 2:
-        return pixels[..., 0], pixels[..., 1], notices
+        return pixels[..., 0], pixels[..., 1]
     color = pixels[..., :3]
-    return color, pixels[..., 3] if pixels.shape[2] == 4 else _keyed(color, image, 1), notices
+    return color, pixels[..., 3] if pixels.shape[2] == 4 else _keyed(color, image, 1)
 
 
 def _keyed(color: Array, image: Image.Image, step: int) -> Array | None:
@@ -226,19 +238,6 @@ def _keyed(color: Array, image: Image.Image, step: int) -> Array | None:
     return np.where(hit, 0, np.iinfo(color.dtype).max).astype(color.dtype)
 
 
-def _exif(image: Image.Image) -> tuple[bytes | None, int, tuple[str, ...]]:
-    """EXIF without orientation, the orientation, and what went wrong."""
-    try:
-        exif = image.getexif()
-        orientation = exif.pop(ORIENTATION, 1)
-        for tag in set(exif) - DESCRIPTIVE_TAGS if image.format == "TIFF" else ():
-            del exif[tag]
-        block = exif.tobytes() if len(exif) else None
-    except Exception as error:  # noqa: BLE001  Pillow raises a dozen kinds on damaged EXIF; the picture is worth more
-        return None, 1, (f"its EXIF data is damaged and was not kept ({error})",)
-    return block, orientation if isinstance(orientation, int) else 1, ()
-
-
 def _upright(pixels: Array, orientation: int) -> Array:
     """Apply EXIF orientation 1 to 8; anything else means upright."""
     if orientation in (5, 6, 7, 8):
@@ -248,15 +247,3 @@ def _upright(pixels: Array, orientation: int) -> Array:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return pixels
-
-
-def _upright_xmp(text: str) -> str:
-    return re.sub(r"""(tiff:Orientation(?:=["']|>))[2-8]""", r"\g<1>1", text)
-
-
-def _dpi(value: Any) -> tuple[float, float] | None:
-    try:
-        x, y = float(value[0]), float(value[1])
-    except (TypeError, ValueError, IndexError, ZeroDivisionError):
-        return None
-    return (x, y) if math.isfinite(x) and math.isfinite(y) and x > 0 and y > 0 else None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import TooLarge
+
+if TYPE_CHECKING:
+    from translate.indexed import Palette
+    from translate.xmp import Mark
 
 Array = npt.NDArray[Any]
 
@@ -72,7 +76,17 @@ class Picture:
     comment: bytes | None = None
     """Comment of a JPEG or GIF."""
     texts: tuple[tuple[str, str], ...] = ()
-    """PNG's text chunks, XMP among them: keyword and text."""
+    """PNG's text chunks: keyword and text."""
+    xmp: bytes | None = None
+    """XMP packet as it was read; orientation and size in it are set when it is written."""
+    iptc: bytes | None = None
+    """IPTC-IIM records of a JPEG or TIFF."""
+    mark: Mark | None = None
+    """What is to be said about its origin; goes into the XMP."""
+    palette: Palette | None = None
+    """The palette that its file had."""
+    indices: Array | None = None
+    """[H, W] uint8: entries of `palette` that `color` and `alpha` are made of. If it is there, it is written."""
     layout: tuple[tuple[str, Any], ...] = ()
     """How the format arranges its pixels (TGA's row order and compression, a DDS header); it is written so again."""
     frames: tuple[Picture, ...] = ()

@@ -30,6 +30,8 @@ class Outcome:
     """Why it was skipped or failed."""
     notices: tuple[str, ...] = ()
     """What of the picture could not be kept."""
+    origin: str = ""
+    """The mark of origin, which is also in the file where its format has a place for it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from PIL import Image
 from models.errors import ConfigError
 from translate.config import AppConfig
 from translate.convert import translate_picture
+from translate.finish import Finish, finished
 from translate.images import read_picture, write_picture
 from translate.inference.chain import Chain
 from translate.web import server
@@ -134,7 +135,7 @@ def test_the_download_is_the_file_that_the_engine_wrote(
 
     chain = Chain.open([models / model / "model.onnx"], "cpu")
     expected = tmp_path / "expected.png"
-    write_picture(translate_picture(as_png(read_picture(source)), chain), expected)
+    write_picture(finished(translate_picture(as_png(read_picture(source)), chain), chain, Finish()), expected)
     assert Path(download).read_bytes() == expected.read_bytes()
     assert Path(download).name == f"{source.stem}_{model}.png"
 

@@ -47,7 +47,7 @@ def from_16_bits(values: Array, bits: int) -> Array:
     return np.asarray(np.rint(values.astype(np.float32) * ((2**bits - 1) / 65535)), dtype=np.uint16)
 
 
-def encode(pixels: Array, bits: int, icc_profile: bytes | None, exif: bytes | None) -> bytes:
+def encode(pixels: Array, bits: int, icc_profile: bytes | None, exif: bytes | None, xmp: bytes | None) -> bytes:
     """Encode with OpenCV, without loss: at other qualities it halves the resolution of colour.
 
     Args:
@@ -64,7 +64,7 @@ def encode(pixels: Array, bits: int, icc_profile: bytes | None, exif: bytes | No
         pixels = from_16_bits(pixels, bits)
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    said = {cv2.IMAGE_METADATA_ICCP: icc_profile, cv2.IMAGE_METADATA_EXIF: exif}
+    said = {cv2.IMAGE_METADATA_ICCP: icc_profile, cv2.IMAGE_METADATA_EXIF: exif, cv2.IMAGE_METADATA_XMP: xmp}
     kinds = [kind for kind, content in said.items() if content]
     contents = [np.frombuffer(content, np.uint8) for content in said.values() if content]
     parameters = [cv2.IMWRITE_AVIF_QUALITY, 100, cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_SPEED, SPEED]

@@ -18,8 +18,6 @@ ALPHA = frozenset({"PNG", "WEBP", "TIFF", "TGA", "BMP", "GIF", "AVIF", "DDS", "H
 DEEP = frozenset({"PNG", "TIFF", "AVIF"})
 """Formats that are written with more than 8 bits."""
 ANIMATED = frozenset({"PNG", "WEBP", "GIF", "AVIF"})
-ABOUT_WRITING = "the result is "
-"""How notices begin that are about the format which the picture came in."""
 LOSSY_ONLY = frozenset({"JPEG", "HEIF"})
 MAY_BE_LOSSY = frozenset({"WEBP", "AVIF"})
 
@@ -60,7 +58,7 @@ class EncodingOptions:
         return self._into(picture, self.format)
 
     def _into(self, picture: Picture, form: str) -> Picture:
-        notices = tuple(notice for notice in picture.notices if not notice.startswith(ABOUT_WRITING))
+        notices = picture.notices
         if picture.frames and form not in ANIMATED:
             notices += (f"only the first of its {len(picture.frames)} pictures was converted: {form} has no animation",)
             picture = picture.replace(frames=(), durations=())
@@ -75,8 +73,6 @@ class EncodingOptions:
             )
         if picture.color.dtype == np.uint16 and form == "AVIF":
             notices += ("its 16 bits a channel became 12, which is all that AVIF has",)
-        if form == "GIF":
-            notices += ("the result is reduced to 256 colours, as GIF demands",)
         lossless = form not in LOSSY_ONLY and (self.lossless or form not in MAY_BE_LOSSY or picture.lossless)
         frames = tuple(frame.replace(format=form, lossless=lossless, layout=()) for frame in picture.frames)
         return picture.replace(format=form, lossless=lossless, layout=(), frames=frames, notices=notices)

@@ -140,6 +140,11 @@ class Chain:
         return any(step.manifest.task == "translation" and step.manifest.channels == 3 for step in self.steps)
 
     @property
+    def paints(self) -> bool:
+        """Whether it makes colours of its own, in place of those that the picture has."""
+        return any(step.manifest.task == "translation" for step in self.steps)
+
+    @property
     def _factor(self) -> int:
         return math.prod(step.manifest.scale for step in self.steps)
 

@@ -14,6 +14,7 @@ from PIL import Image
 from models.errors import TooLarge, TranslateError, UnknownModel
 from models.manifest import Manifest
 from translate.convert import translate_picture
+from translate.finish import Finish, finished
 from translate.formats.options import EncodingOptions
 from translate.images import read_picture, write_picture
 from translate.inference.chain import Chain
@@ -76,7 +77,7 @@ class Engine:
         chain = self._chain(name)
         picture = as_png(read_picture(source, max_pixels=self._max_pixels))
         start = time.perf_counter()
-        result = translate_picture(picture, chain)
+        result = finished(translate_picture(picture, chain), chain, Finish())
         seconds = time.perf_counter() - start
 
         # A file name holds 255 bytes; the stem gives way.
