@@ -1,0 +1,71 @@
+"""Seamless pictures: a network sees the picture's other side beyond its border, so that the result tiles as well.
+
+A picture is padded by wrapping, computed, and cropped. Where the padding is narrower than what the network sees (some
+see everything, and normalise by the padded picture: its own pixels, some of them twice), the two computations of each
+strip along a seam are blended, half and half at the seam itself: whatever the network, the result goes on there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Wraps = tuple[bool, bool]
+"""Whether a picture goes on beyond its right and beyond its lower border with its other side: in x, in y."""
+NO_WRAPS: Wraps = (False, False)
+
+SHARE = 2 / 3
+"""Of the receptive radius that is padded: what lies farther away hardly counts. With `texture-x4`, which sees 18
+pixels, 12 change no value of 64 floors of Freedoom by more than 2 of 255, and take three quarters of the time."""
+MAX_PAD = 64
+"""Most pixels, at the size that is computed, that are padded on a side; four times as much is computed at 128 x 128."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Pixels around a picture, on both sides of each axis, and whether they are all that the network sees of it."""
+
+    across: int
+    down: int
+
+    @classmethod
+    def needed(cls, wraps: Wraps, radius: int, multiple: int, shrinks: float) -> Surroundings:
+        """For a network that sees `radius` pixels around each, of a picture that is shrunk by the factor `shrinks`."""
+        pad = min(math.ceil(radius * SHARE), MAX_PAD) / shrinks
+        pad = math.ceil(pad / multiple) * multiple
+        return cls(*(pad if wrapped else 0 for wrapped in wraps))
+
+    def added(self, picture: Array) -> Array:
+        """[H, W, ...] -> [H + 2 down, W + 2 across, ...]."""
+        if not (self.across or self.down):
+            return picture
+        height, width = picture.shape[:2]
+        rows = np.arange(-self.down, height + self.down) % height
+        columns = np.arange(-self.across, width + self.across) % width
+        return np.ascontiguousarray(picture[rows][:, columns])
+
+    def removed(self, result: Array, scale: int) -> Array:
+        """What `added` gave, `scale` times larger -> the picture's own part, which tiles."""
+        for axis, pad in ((0, self.down * scale), (1, self.across * scale)):
+            if pad:
+                result = np.moveaxis(_closed(np.moveaxis(result, axis, 0), pad), 0, axis)
+        return np.ascontiguousarray(result)
+
+
+def _closed(padded: Array, pad: int) -> Array:
+    """[pad + N + pad, ...] -> [N, ...]: its ends meet."""
+    inner = padded[pad:-pad].copy()
+    width = min(pad, len(inner) // 2)
+    ahead, behind = padded[len(padded) - pad :][:width], padded[:pad][pad - width :]
+    if np.array_equal(ahead, inner[:width]) and np.array_equal(behind, inner[-width:]):
+        return inner
+    share = (0.5 * (1 - (np.arange(width, dtype=np.float32) + 0.5) / width)).reshape(-1, *[1] * (inner.ndim - 1))
+    for strip, other, weight in ((inner[:width], ahead, share), (inner[-width:], behind, share[::-1])):
+        mixed = strip + weight * (other.astype(np.float32) - strip)
+        strip[...] = mixed if inner.dtype == np.float32 else np.rint(mixed)
+    return inner
