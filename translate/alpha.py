@@ -11,10 +11,6 @@ from translate.inference.chain import Chain
 from translate.inference.wrapped import NO_WRAPS, Surroundings, Wraps
 from translate.picture import AlphaPath, Array
 
-SOFTENING = 0.25
-"""Blur, in pixels of the small alpha, of one-bit alpha that a model drew, before it is cut at one half: there models
-are unsure, and their grain would fray straight edges."""
-
 
 def bleed(color: Array, hidden: Array, wraps: Wraps = NO_WRAPS) -> Array:
     """Give hidden pixels the colour of the nearest visible one, so that no network mixes in what nobody sees.
@@ -67,11 +63,10 @@ def enlarge_alphas(
         return list(alphas)
     varied = [alpha for alpha in alphas if not _is_constant(alpha)]
     if how == "nearest":
-        drawn = iter([cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT) for alpha in varied])
+        larger = [cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT) for alpha in varied]
     else:
-        by_model = chain.enlarges and how != "smooth"
-        larger = chain.enlarge(varied, wraps, drawn=by_model) if varied else []
-        drawn = iter([_within_bounds(*pair, wraps, by_model) for pair in zip(varied, larger, strict=True)])
+        larger = _drawn(varied, chain, wraps, by_model=chain.enlarges and how != "smooth") if varied else []
+    drawn = iter(larger)
     return [np.full(size[::-1], alpha.flat[0], alpha.dtype) if _is_constant(alpha) else next(drawn) for alpha in alphas]
 
 
@@ -79,12 +74,22 @@ def _is_constant(alpha: Array) -> bool:
     return not (alpha != alpha.flat[0]).any()
 
 
-def _within_bounds(alpha: Array, large: Array, wraps: Wraps, by_model: bool) -> Array:
-    white = np.iinfo(alpha.dtype).max
-    if np.isin(alpha, (0, white)).all():
-        if by_model:
-            large = _softened(large, SOFTENING * large.shape[0] / alpha.shape[0], wraps)
-        large = np.where(large > white // 2, white, 0).astype(alpha.dtype)
+def _drawn(alphas: Sequence[Array], chain: Chain, wraps: Wraps, *, by_model: bool) -> list[Array]:
+    larger = chain.enlarge(alphas, wraps, drawn=by_model)
+    white = np.iinfo(alphas[0].dtype).max
+    crisp = [place for place, alpha in enumerate(alphas) if np.isin(alpha, (0, white)).all()]
+    if crisp and by_model:
+        smooth = chain.enlarge([alphas[place] for place in crisp], wraps, drawn=False)
+        for place, other in zip(crisp, smooth, strict=True):
+            # models draw clean slopes, but let specks of one pixel fade, and are unsure where they have to be cut
+            larger[place] = cv2.addWeighted(larger[place], 0.5, other, 0.5, 0)
+    for place in crisp:
+        larger[place] = np.where(larger[place] > white // 2, white, 0).astype(alphas[0].dtype)
+    return [_within_bounds(*pair, wraps) for pair in zip(alphas, larger, strict=True)]
+
+
+def _within_bounds(alpha: Array, large: Array, wraps: Wraps) -> Array:
+    """Held between the least and the greatest of each pixel and its eight neighbours."""
     beyond = Surroundings(*(int(wrapped) for wrapped in wraps))
     wide, around = beyond.added(alpha), np.ones((3, 3), np.uint8)
     inside = (slice(beyond.down, beyond.down + alpha.shape[0]), slice(beyond.across, beyond.across + alpha.shape[1]))
@@ -93,11 +98,3 @@ def _within_bounds(alpha: Array, large: Array, wraps: Wraps, by_model: bool) -> 
         for bound in (cv2.erode, cv2.dilate)
     )
     return np.clip(large, low, high)
-
-
-def _softened(large: Array, sigma: float, wraps: Wraps) -> Array:
-    reach = int(4 * sigma + 1)
-    around = Surroundings(*(reach if wrapped else 0 for wrapped in wraps))
-    blurred = cv2.GaussianBlur(around.added(large), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    inner: Array = blurred[around.down :, around.across :][: large.shape[0], : large.shape[1]]
-    return inner
