@@ -57,10 +57,10 @@ def looks_like_normals(color: Array, *, named: bool) -> bool:
     if named and has_empty_blue(color):
         long = (field[:, :2] ** 2).sum(axis=1)
         return bool(np.abs(mean[:2]).max() < 0.3 and (long <= 1.1).mean() > 0.98)
-    if np.abs(mean[:2]).max() > (0.35 if named else 0.2) or mean[2] < 0.5:
+    if np.abs(mean[:2]).max() > (0.3 if named else 0.2) or mean[2] < 0.5:
         return False
     length = np.sqrt((field**2).sum(axis=1))
-    near = np.abs(length - 1) < (0.2 if named else 0.1)
+    near = np.abs(length - 1) < (0.12 if named else 0.1)
     if near.mean() < (0.8 if named else 0.9):
         return False
     # a plain of one colour is a normal map only if its name says so
