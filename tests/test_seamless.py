@@ -9,11 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from folders import config
 from onnx_models import make_model
-from pictures import Enlarge
+from pictures import Enlarge, enlarging
 
 from translate.alpha import bleed
+from translate.batch import run
 from translate.convert import how, translate_picture
+from translate.images import write_picture
 from translate.inference.chain import Chain
 from translate.inference.wrapped import Surroundings
 from translate.picture import Picture
@@ -185,3 +188,15 @@ def test_the_outcome_says_so() -> None:
     assert how(recognised(Picture(color=texture())), chain) == "in one piece; seamless in x and y"
     assert how(Picture(color=texture(), wraps=(False, True)), chain).endswith("; seamless in y")
     assert how(Picture(color=texture()), chain) == "in one piece"
+
+
+def test_the_run_recognises_textures(tmp_path: Path) -> None:
+    sources = tmp_path / "in"
+    for name in ("floor.png", "floor_height.png"):
+        write_picture(Picture(color=texture()), sources / name)
+    report = run(config(sources, out=tmp_path / "out"), enlarging(2))
+    said = {outcome.input.stem: outcome.how for outcome in report.outcomes}
+    assert said["floor"] == "in one piece; seamless in x and y"
+    assert said["floor_height"].startswith("data, not colour")
+    plain = run(config(sources, out=tmp_path / "off", seamless="off", normal_map="off"), enlarging(2))
+    assert {outcome.how for outcome in plain.outcomes} == {"in one piece"}
