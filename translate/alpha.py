@@ -23,9 +23,7 @@ def bleed(color: Array, hidden: Array, wraps: Wraps = NO_WRAPS) -> Array:
         return color
     if any(wraps):
         height, width = hidden.shape
-        around = Surroundings(
-            *(side // 2 if wrapped else 0 for wrapped, side in zip(wraps, (width, height), strict=True))
-        )
+        around = Surroundings(width // 2 * wraps[0], height // 2 * wraps[1])
         wide = bleed(around.added(color), around.added(hidden))
         return np.ascontiguousarray(wide[around.down :, around.across :][:height, :width])
     _, labels = cv2.distanceTransformWithLabels(
@@ -90,7 +88,7 @@ def _drawn(alphas: Sequence[Array], chain: Chain, wraps: Wraps, *, by_model: boo
 
 def _within_bounds(alpha: Array, large: Array, wraps: Wraps) -> Array:
     """Held between the least and the greatest of each pixel and its eight neighbours."""
-    beyond = Surroundings(*(int(wrapped) for wrapped in wraps))
+    beyond = Surroundings(int(wraps[0]), int(wraps[1]))
     wide, around = beyond.added(alpha), np.ones((3, 3), np.uint8)
     inside = (slice(beyond.down, beyond.down + alpha.shape[0]), slice(beyond.across, beyond.across + alpha.shape[1]))
     low, high = (

@@ -247,7 +247,7 @@ class Chain:
 
 def tiled_resized(picture: Array, factor: int, wraps: Wraps) -> Array:
     """Enlarged by a whole factor, bicubic; tiling where the picture does."""
-    around = Surroundings(*(CUBIC_REACH if wrapped else 0 for wrapped in wraps))
+    around = Surroundings(CUBIC_REACH * wraps[0], CUBIC_REACH * wraps[1])
     wide = around.added(picture)
     return around.removed(resized(wide, wide.shape[1] * factor, wide.shape[0] * factor), factor)
 

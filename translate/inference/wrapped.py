@@ -41,7 +41,7 @@ class Surroundings:
         """For a network that sees `radius` pixels around each, of a picture that is shrunk by the factor `shrinks`."""
         seen = min(radius, max(FULL_PAD, math.ceil(radius * SHARE)), MAX_PAD)
         pad = math.ceil(seen / shrinks / multiple) * multiple
-        return cls(*(pad if wrapped else 0 for wrapped in wraps), complete=seen == radius and shrinks == 1)
+        return cls(pad * wraps[0], pad * wraps[1], complete=seen == radius and shrinks == 1)
 
     def added(self, picture: Array) -> Array:
         """[H, W, ...] -> [H + 2 down, W + 2 across, ...]."""
