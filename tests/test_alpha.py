@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pictures import Enlarge, enlarging, noise
 
-from translate.convert import bleed, enlarge_alphas, translate_picture
+from translate.alpha import bleed, enlarge_alphas
+from translate.convert import translate_picture
 from translate.images import Picture, read_picture, write_picture
 from translate.inference.chain import Chain
 
@@ -43,7 +44,7 @@ def test_no_fringe_over_any_background(hidden: Any, soft: bool) -> None:
 
 
 def test_without_bleeding_there_is_a_fringe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("translate.convert.bleed", lambda color, hidden: color)
+    monkeypatch.setattr("translate.convert.bleed", lambda color, hidden, wraps: color)
     with pytest.raises(AssertionError):
         test_no_fringe_over_any_background(0, soft=True)
 

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from models.errors import TranslateError
 from translate.config import RunConfig
-from translate.convert import alike, translate_picture, translate_pictures
+from translate.convert import alike, how, translate_picture, translate_pictures
 from translate.finish import Finish, finished
 from translate.formats.options import EncodingOptions
 from translate.images import Picture, read_picture, write_picture
 from translate.inference.chain import Chain
 from translate.overview import write_overview
 from translate.plan import Job, plan
+from translate.recognise import Treatment, recognised
 from translate.report import Outcome, Report
 
 READERS = 2
@@ -99,6 +100,7 @@ def run(
     start = time.perf_counter()
     stop = stop or threading.Event()
     jobs = plan(config)
+    treatment = _treatment(config)
     models = " + ".join(config.model)
     outcomes: dict[Path, Outcome] = {}
     """By result, for one input may have several."""
@@ -126,6 +128,7 @@ def run(
     device = ""
     if due:
         chain = chain or _open(config)
+        treatment.check(chain)
         device = chain.device
         on_open(chain, len(due))
         _convert(due, chain, config, tell, stop)
@@ -161,6 +164,10 @@ def _open(config: RunConfig) -> Chain:
     )
 
 
+def _treatment(config: RunConfig) -> Treatment:
+    return Treatment(config.alpha, config.seamless, config.normal_map)
+
+
 def _convert(
     due: deque[Job],
     chain: Chain,
@@ -170,9 +177,13 @@ def _convert(
 ) -> None:
     """Keep readers and writers busy around the one thread that translates."""
     options = EncodingOptions.of(config)
+    treatment = _treatment(config)
+
+    def opened(path: Path) -> Picture:
+        return options.fit(recognised(read_picture(path, config.max_pixels), path.name, treatment))
 
     def read(work: _Work) -> _Work:
-        work.advance(lambda: options.fit(read_picture(work.job.source, config.max_pixels)))
+        work.advance(lambda: opened(work.job.source))
         work.size_before = work.picture.size if work.picture else None
         return work
 
@@ -243,7 +254,7 @@ def _translated(group: list[_Work], chain: Chain) -> list[_Work]:
             made = translate_pictures(pictures, chain)
             seconds = (time.perf_counter() - start) / len(group)
             for work, picture in zip(group, made, strict=True):
-                work.how, work.picture, work.seconds = chain.how(*pictures[0].size), picture, work.seconds + seconds
+                work.how, work.picture, work.seconds = how(pictures[0], chain), picture, work.seconds + seconds
             return group
     for work in group:
         if work.picture:
@@ -252,7 +263,7 @@ def _translated(group: list[_Work], chain: Chain) -> list[_Work]:
 
 
 def _translate(work: _Work, picture: Picture, chain: Chain) -> Picture:
-    work.how = chain.how(*picture.size)
+    work.how = how(picture, chain)
     return translate_picture(picture, chain)
 
 

@@ -112,8 +112,8 @@ def _by_blocks(convert: Callable[[Array], Array], pixels: Array) -> Array:
 
 
 def space_of(picture: Picture) -> tuple[Space | None, str]:
-    """The colour space of a picture, None where its pixels are (or are taken as) sRGB; and what to tell the user."""
-    if not picture.icc_profile:
+    """The colour space of a picture, None where its pixels are (or are taken as) sRGB or data; and what to tell."""
+    if not picture.icc_profile or picture.data:
         return None, ""
     try:
         space, kind = _space(picture.icc_profile)

@@ -70,6 +70,14 @@ class RunConfig:
     size: Literal["auto", "full"] | int = "auto"
     """Long side in pixels at which a translation is painted. auto: the one that the model was trained for, which keeps
     what it paints in scale; larger pictures are shrunk to it and get their own fine detail back. full: all pixels."""
+    alpha: Literal["auto", "model", "smooth", "nearest", "drop"] = "auto"
+    """How transparency comes to the result's size. auto, model: super-resolution models draw it, other models leave
+    it to smooth. smooth: interpolated. nearest: pixels repeated. drop: the result has none."""
+    seamless: Literal["auto", "both", "x", "y", "off"] = "auto"
+    """Along which axes pictures tile, so that results do too. auto: each as its borders say."""
+    normal_map: Literal["auto", "on", "off"] = "auto"
+    """Whether pictures are normal maps, which are only enlarged, as vectors of length 1. auto: as content and name say
+    (rock_n, rock_normal); by name (rock_height, rock_gloss) also other maps of data. off: all are colours."""
     strength: float = 1.0
     """How much of the result is mixed into the picture, in linear light: 0 nothing, 1 all."""
     scale: float | None = None

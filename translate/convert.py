@@ -1,17 +1,18 @@
-"""One picture through a chain of translators: colour, and alpha so that no fringe appears."""
+"""One picture through a chain of translators: its colour, its alpha, or the data that it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
 
-import cv2
 import numpy as np
 
 from models.errors import BadPicture, TooLarge
+from translate.alpha import bleed, enlarge_alphas, hides_a_picture
 from translate.color import in_srgb, leave_profile, space_of
 from translate.encode import check_fits
 from translate.inference.chain import Chain
+from translate.normals import has_empty_blue, packed, vectors, with_z
 from translate.picture import Array, Picture
 
 MOST_FRAMES = 32
@@ -19,7 +20,7 @@ MOST_FRAMES = 32
 
 
 def translate_picture(picture: Picture, chain: Chain) -> Picture:
-    """Translate a picture; what its file said of it comes along.
+    """Translate a picture, which may be `recognised`; what its file said of it comes along.
 
     Raises:
         BadPicture: the result would not fit its file format.
@@ -53,39 +54,45 @@ def translate_pictures(pictures: Sequence[Picture], chain: Chain) -> list[Pictur
         BadPicture, TooLarge: as for a single one.
     """
     pictures = [_prepared(picture, chain) for picture in pictures]
-    hidden = [picture.alpha == 0 if picture.alpha is not None else None for picture in pictures]
-    space, _ = space_of(pictures[0])  # alike: all of one
-    paint = partial(in_srgb, space=space, paint=chain.batch, kept=1 - chain.strength if chain.paints else 1.0)
-    colors = paint(
-        [
-            picture.color if cover is None else bleed(picture.color, cover)
-            for picture, cover in zip(pictures, hidden, strict=True)
-        ]
-    )
-    if pictures[0].alpha is None:
-        return [picture.replace(color=color) for picture, color in zip(pictures, colors, strict=True)]
-    alphas = enlarge_alphas([picture.alpha for picture in pictures if picture.alpha is not None], chain)
-    results = []
-    for picture, color, alpha, cover in zip(pictures, colors, alphas, hidden, strict=True):
-        unseen = picture.color[cover]
-        if len(unseen) and (unseen != unseen[0]).any():
-            # Alpha that is no cover but data (gloss, height): the colour under its zeros is part of the picture.
-            color = color.copy()
-            color[alpha == 0] = paint([picture.color])[0][alpha == 0]
-        results.append(picture.replace(color=color, alpha=alpha))
-    return results
+    return _data(pictures, chain) if pictures[0].data else _colours(pictures, chain)
 
 
 def alike(one: Picture, other: Picture) -> bool:
-    """Whether two pictures can be translated together: stills of one size, type and space, both with alpha or not."""
-    if one.frames or other.frames:
-        return False
-    return (one.color.shape, one.color.dtype, one.alpha is None, one.icc_profile) == (
-        other.color.shape,
-        other.color.dtype,
-        other.alpha is None,
-        other.icc_profile,
+    """Whether two pictures can be translated together: stills of one size, type, space and role, both with alpha or
+    both without."""
+    return not one.frames and not other.frames and _sort(one) == _sort(other)
+
+
+def _sort(picture: Picture) -> tuple[object, ...]:
+    return (
+        picture.color.shape,
+        picture.color.dtype,
+        picture.alpha is None,
+        picture.icc_profile,
+        picture.role,
+        picture.wraps,
+        picture.alpha_path,
     )
+
+
+def how(picture: Picture, chain: Chain) -> str:
+    """What is done to a picture: a phrase.
+
+    Raises:
+        TooLarge: it cannot be.
+    """
+    words = {
+        "colour": (chain.how(*picture.size),),
+        "normals": (f"normal map, as vectors{_scaled(chain)}",),
+        "data": (f"data, not colour{_scaled(chain)}",),
+    }[picture.role]
+    axes = " and ".join(axis for axis, wrapped in zip("xy", picture.wraps, strict=True) if wrapped)
+    return "; ".join((*words, f"seamless in {axes}") if axes else words)
+
+
+def _scaled(chain: Chain) -> str:
+    drawn = [step.manifest.name for step in chain.steps if step.manifest.task == "super-resolution"]
+    return f", each channel by {' + '.join(drawn)}" if drawn else ""
 
 
 def _prepared(picture: Picture, chain: Chain) -> Picture:
@@ -94,7 +101,7 @@ def _prepared(picture: Picture, chain: Chain) -> Picture:
         check_fits(picture.format, *chain.size_after(*picture.size))
     except BadPicture as error:
         raise BadPicture(f"the result cannot be written: {error}") from None
-    if chain.paints_colour and picture.color.ndim == 2:
+    if chain.paints_colour and picture.color.ndim == 2 and not picture.data:
         picture = as_rgb(picture)  # another domain has its own colours
     _, trouble = space_of(picture)
     return picture.replace(notices=(*picture.notices, trouble)) if trouble else picture
@@ -107,52 +114,91 @@ def as_rgb(picture: Picture) -> Picture:
     return picture.replace(color=np.dstack([picture.color] * 3))
 
 
-def bleed(color: Array, hidden: Array) -> Array:
-    """Give hidden pixels the colour of the nearest visible one, so that no network mixes in what nobody sees.
-
-    Args:
-        color: [H, W] or [H, W, 3]; hidden: [H, W] bool.
-    """
-    if not hidden.any() or hidden.all():
-        return color
-    _, labels = cv2.distanceTransformWithLabels(
-        hidden.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+def _colours(pictures: Sequence[Picture], chain: Chain) -> list[Picture]:
+    """Pictures whose colours are colours; under their alpha it is bled, unless there is a picture under it."""
+    space, _ = space_of(pictures[0])  # alike: all of one
+    paint = partial(
+        in_srgb,
+        space=space,
+        paint=partial(chain.batch, wraps=pictures[0].wraps),
+        kept=1 - chain.strength if chain.paints else 1.0,
     )
-    visible = ~hidden
-    nearest = np.zeros((int(labels.max()) + 1, *color.shape[2:]), color.dtype)
-    nearest[labels[visible]] = color[visible]
-    filled = color.copy()
-    filled[hidden] = nearest[labels[hidden]]
-    return filled
+    bled = [_bled(picture) for picture in pictures]
+    colors = paint(bled)
+    covers = _covers(pictures, chain)
+    results = []
+    for picture, color, cover, input_color in zip(pictures, colors, covers, bled, strict=True):
+        hides = picture.alpha is not None and hides_a_picture(picture.color, picture.alpha)
+        if cover is not None and input_color is not picture.color and hides:
+            # the colour under the alpha's zeros is part of the picture
+            color = color.copy()
+            color[cover == 0] = paint([picture.color])[0][cover == 0]
+        results.append(picture.replace(color=color, alpha=cover))
+    return results
 
 
-def enlarge_alphas(alphas: Sequence[Array], chain: Chain) -> list[Array]:
-    """Alpha at the result's size, [H, W] -> [H', W']: constant stays constant, one-bit stays one-bit.
-
-    A super-resolution model draws it as a grey picture, so that its edges are as sharp as the colour's. It
-    may not leave the range of each pixel and its neighbours: what was opaque or empty all around stays so.
-    """
-    height, width = alphas[0].shape
-    shape = chain.size_after(width, height)
-    if shape == (width, height):
-        return list(alphas)
-    varied = [alpha for alpha in alphas if (alpha != alpha.flat[0]).any()]
-    drawn = iter(chain.enlarge(varied) if varied else [])
-    return [
-        _within_bounds(alpha, next(drawn))
-        if (alpha != alpha.flat[0]).any()
-        else np.full(shape[::-1], alpha.flat[0], alpha.dtype)
-        for alpha in alphas
-    ]
+def _bled(picture: Picture) -> Array:
+    if picture.alpha is None:
+        return picture.color
+    if picture.alpha_path == "drop" and hides_a_picture(picture.color, picture.alpha):
+        return picture.color
+    return bleed(picture.color, picture.alpha == 0, picture.wraps)
 
 
-def _within_bounds(alpha: Array, large: Array) -> Array:
-    white = np.iinfo(alpha.dtype).max
-    if np.isin(alpha, (0, white)).all():
-        large = np.where(large > white // 2, white, 0).astype(alpha.dtype)
-    around = np.ones((3, 3), np.uint8)
-    low, high = (
-        cv2.resize(bound(alpha, around), large.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        for bound in (cv2.erode, cv2.dilate)
-    )
-    return np.clip(large, low, high)
+def _covers(pictures: Sequence[Picture], chain: Chain) -> list[Array | None]:
+    """The alpha of each result."""
+    alphas = [picture.alpha for picture in pictures if picture.alpha is not None]
+    how = pictures[0].alpha_path
+    if not alphas or how == "drop":
+        return [None] * len(pictures)
+    return [*enlarge_alphas(alphas, chain, how, pictures[0].wraps)]
+
+
+def _data(pictures: Sequence[Picture], chain: Chain) -> list[Picture]:
+    """Normal maps and other data: only enlarged, each channel as if it were a grey picture."""
+    results = [_painted_by_none(picture, chain) for picture in pictures]
+    wraps = pictures[0].wraps
+    if chain.size_after(*pictures[0].size) == pictures[0].size:
+        covers = _covers(pictures, chain)
+        return [result.replace(alpha=cover) for result, cover in zip(results, covers, strict=True)]
+    planes = [plane for picture in pictures for plane in _planes(picture)]
+    larger = iter(chain.enlarge(planes, wraps))
+    for place, picture in enumerate(pictures):
+        color = _joined([next(larger) for _ in _planes(picture)], picture.color.ndim)
+        results[place] = results[place].replace(color=_unit(color, picture) if picture.role == "normals" else color)
+    covers = _covers(pictures, chain)
+    return [result.replace(alpha=cover) for result, cover in zip(results, covers, strict=True)]
+
+
+def _planes(picture: Picture) -> list[Array]:
+    """Its channels, [H, W] each; a grey picture stored in colour has one."""
+    color = picture.color
+    if color.ndim == 2:
+        return [color]
+    if (color == color[..., :1]).all():
+        return [np.ascontiguousarray(color[..., 0])]
+    return [np.ascontiguousarray(color[..., channel]) for channel in range(color.shape[2])]
+
+
+def _joined(planes: list[Array], axes: int) -> Array:
+    if axes == 2:
+        return planes[0]
+    return np.dstack(planes * (3 if len(planes) == 1 else 1))
+
+
+def _unit(color: Array, small: Picture) -> Array:
+    """Vectors of length 1 again; blue computed where the map left it empty."""
+    field = vectors(color)
+    return packed(with_z(field) if has_empty_blue(small.color) else field, small.white)
+
+
+def _painted_by_none(picture: Picture, chain: Chain) -> Picture:
+    """The same, with a notice of the models that were left out."""
+    painters = [step.manifest.name for step in chain.steps if step.manifest.task != "super-resolution"]
+    if picture.role == "normals" and has_empty_blue(picture.color):
+        picture = picture.replace(notices=(*picture.notices, "its empty blue channel was computed from the other two"))
+    if not painters:
+        return picture
+    kind = "a normal map" if picture.role == "normals" else "a map of data, by its name"
+    left = f"it is {kind} and has no colours to repaint: {' and '.join(painters)} left it as it was"
+    return picture.replace(notices=(*picture.notices, left))

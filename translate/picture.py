@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from translate.xmp import Mark
 
 Array = npt.NDArray[Any]
+AlphaPath = Literal["auto", "model", "smooth", "nearest", "drop"]
+"""How alpha comes to the result's size: see `RunConfig.alpha`."""
+Role = Literal["colour", "normals", "data"]
+"""What a picture's values are: colours, the vectors of a normal map, or other numbers (height, gloss, a mask)."""
 
 EXTENSIONS = {
     ".png": "PNG",
@@ -97,11 +101,20 @@ class Picture:
     """How often an animation is played; 0 for ever; None once, where the file does not say."""
     notices: tuple[str, ...] = ()
     """What could not be kept, in words for the user."""
+    role: Role = "colour"
+    wraps: tuple[bool, bool] = (False, False)
+    """Whether it tiles in x, in y: beyond its border it goes on with its other side."""
+    alpha_path: AlphaPath = "auto"
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.color.shape[1], self.color.shape[0]
+
+    @property
+    def data(self) -> bool:
+        """Whether its values are no colours: no colour management, no blending by cover."""
+        return self.role != "colour"
 
     @property
     def white(self) -> int:

@@ -82,7 +82,7 @@ def encode(picture: Picture) -> bytes:
         header = header.uncompressed()
     width, height = picture.size
     levels = _levels(header, width, height)
-    light = colored and not _two_channels(header)
+    light = colored and not _two_channels(header) and not picture.data
     parts = [
         _level(header, color, alpha) for color, alpha in mipmaps(picture.color, picture.alpha, levels, light=light)
     ]

@@ -62,9 +62,11 @@ class EncodingOptions:
         if picture.frames and form not in ANIMATED:
             notices += (f"only the first of its {len(picture.frames)} pictures was converted: {form} has no animation",)
             picture = picture.replace(frames=(), durations=())
-        if picture.alpha is not None and form not in ALPHA:
+        if picture.alpha is not None and form not in ALPHA and picture.alpha_path != "drop":
             if (picture.alpha != picture.white).any():
-                raise BadPicture(f"it has alpha, which {form} cannot hold; choose --format png, webp or avif.")
+                raise BadPicture(
+                    f"it has alpha, which {form} cannot hold; choose --format png, webp or avif, or --alpha drop."
+                )
             picture = picture.replace(alpha=None)
         if picture.color.dtype == np.uint16 and form not in DEEP:
             notices += (f"its 16 bits a channel became 8, which is all that {form} has",)

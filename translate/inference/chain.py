@@ -17,8 +17,11 @@ from models.manifest import Manifest
 from translate.inference.detail import carry_detail, shrink
 from translate.inference.light import mix
 from translate.inference.translator import Translator
+from translate.inference.wrapped import NO_WRAPS, Surroundings, Wraps
 from translate.limits import MAX_PIXELS, TILE
 
+CUBIC_REACH = 4
+"""Pixels around a place that bicubic interpolation reads, and some more."""
 Array = NDArray[Any]
 WorkSize = Literal["auto", "full"] | int
 
@@ -145,6 +148,11 @@ class Chain:
         return any(step.manifest.task == "translation" for step in self.steps)
 
     @property
+    def enlarges(self) -> bool:
+        """Whether one of the models draws what is there at more pixels, which serves data as well as colours."""
+        return any(step.manifest.task == "super-resolution" for step in self.steps)
+
+    @property
     def _factor(self) -> int:
         return math.prod(step.manifest.scale for step in self.steps)
 
@@ -157,11 +165,12 @@ class Chain:
         """Translate one picture: `batch` of one."""
         return self.batch([picture])[0]
 
-    def batch(self, pictures: Sequence[Array]) -> list[Array]:
+    def batch(self, pictures: Sequence[Array], wraps: Wraps = NO_WRAPS) -> list[Array]:
         """Translate pictures of one shape and type.
 
         Args:
             pictures: [H, W, C] or [H, W] of uint8, uint16 or float32 in [0, 1].
+            wraps: along which axes they tile, as the results then do.
         Returns:
             The same type, as large as `size_after` says.
         Raises:
@@ -169,28 +178,35 @@ class Chain:
         """
         results = list(pictures)
         for step in self.steps:
-            side = self._side(step, *results[0].shape[:2])
-            smalls = [shrink(result, side, step.manifest.multiple) for result in results]
+            longest = max(results[0].shape[:2])
+            factor = self._side(step, *results[0].shape[:2]) / longest
+            around = Surroundings.needed(wraps, step.manifest.radius, step.manifest.multiple, factor)
+            wide = [around.added(result) for result in results]
+            side = round(max(wide[0].shape[:2]) * factor)
+            smalls = [shrink(result, side, step.manifest.multiple) for result in wide]
             made = step.batch(smalls)
             results = [
-                new if small is result else carry_detail(result, small, new)
-                for result, small, new in zip(results, smalls, made, strict=True)
+                around.removed(new if small is result else carry_detail(result, small, new), step.manifest.scale)
+                for result, small, new in zip(wide, smalls, made, strict=True)
             ]
-        return [self._finish(picture, result) for picture, result in zip(pictures, results, strict=True)]
+        return [self._finish(picture, result, wraps) for picture, result in zip(pictures, results, strict=True)]
 
-    def enlarge(self, planes: Sequence[Array]) -> list[Array]:
+    def enlarge(self, planes: Sequence[Array], wraps: Wraps = NO_WRAPS, *, drawn: bool = True) -> list[Array]:
         """Planes of data, such as alpha, at the size of the result: only what enlarges is applied to them.
 
         Args:
             planes: [H, W] each, of one shape and type.
+            wraps: as for `batch`.
+            drawn: by the models; else interpolated.
         """
         results = list(planes)
         for step in self.steps:
-            if step.manifest.task == "super-resolution":
-                results = step.batch(results)
+            if step.manifest.task == "super-resolution" and drawn:
+                around = Surroundings.needed(wraps, step.manifest.radius, step.manifest.multiple, 1)
+                made = step.batch([around.added(result) for result in results])
+                results = [around.removed(new, step.manifest.scale) for new in made]
             elif step.manifest.scale > 1:
-                height, width = (side * step.manifest.scale for side in results[0].shape)
-                results = [resized(result, width, height) for result in results]
+                results = [tiled_resized(result, step.manifest.scale, wraps) for result in results]
         width, height = self.size_after(planes[0].shape[1], planes[0].shape[0])
         return [resized(result, width, height) for result in results]
 
@@ -226,12 +242,21 @@ class Chain:
             return longest
         return min(longest, (step.manifest.work_size or longest) if self.size == "auto" else self.size)
 
-    def _finish(self, picture: Array, result: Array) -> Array:
+    def _finish(self, picture: Array, result: Array, wraps: Wraps) -> Array:
         width, height = self.size_after(picture.shape[1], picture.shape[0])
         result = resized(result, width, height)
         if self.strength == 1:
             return result
+        if any(wraps):
+            picture = tiled_resized(picture, self._factor, wraps)
         return mix(resized(picture, width, height), result, self.strength)
+
+
+def tiled_resized(picture: Array, factor: int, wraps: Wraps) -> Array:
+    """Enlarged by a whole factor, bicubic; tiling where the picture does."""
+    around = Surroundings(CUBIC_REACH * wraps[0], CUBIC_REACH * wraps[1])
+    wide = around.added(picture)
+    return around.removed(resized(wide, wide.shape[1] * factor, wide.shape[0] * factor), factor)
 
 
 def resized(picture: Array, width: int, height: int) -> Array:

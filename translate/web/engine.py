@@ -13,12 +13,13 @@ from PIL import Image
 
 from models.errors import TooLarge, TranslateError, UnknownModel
 from models.manifest import Manifest
-from translate.convert import translate_picture
+from translate.convert import how, translate_picture
 from translate.finish import Finish, finished
 from translate.formats.options import EncodingOptions
 from translate.images import read_picture, write_picture
 from translate.inference.chain import Chain
 from translate.picture import Picture
+from translate.recognise import recognised
 from translate.store import list_models
 from translate.web.work import new_place, working_folder
 
@@ -75,7 +76,7 @@ class Engine:
             TranslateError: unknown model (visitors name models, not files), bad or large picture.
         """
         chain = self._chain(name)
-        picture = as_png(read_picture(source, max_pixels=self._max_pixels))
+        picture = recognised(as_png(read_picture(source, max_pixels=self._max_pixels)), source.name)
         start = time.perf_counter()
         result = finished(translate_picture(picture, chain), chain, Finish())
         seconds = time.perf_counter() - start
@@ -135,7 +136,7 @@ def _fit(size: tuple[int, int]) -> tuple[int, int]:
 def _summary(chain: Chain, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]) -> str:
     sizes = f"{_by(picture.size)} → {_by(result.size)} pixels"
     note = "" if shown == result.size else f" The slider shows {_by(shown)}; the download has all."
-    done = f"{chain.name} on {chain.device}: {sizes} in {seconds:.2f} s, {chain.how(*picture.size)}.{note}"
+    done = f"{chain.name} on {chain.device}: {sizes} in {seconds:.2f} s, {how(picture, chain)}.{note}"
     return " ".join([done, *result.notices])
 
 
