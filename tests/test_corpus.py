@@ -48,7 +48,7 @@ def test_a_damaged_result_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         batch,
         "write_picture",
-        lambda picture, path: images.write_picture(picture.replace(color=255 - picture.color), path),
+        lambda picture, path, options: images.write_picture(picture.replace(color=255 - picture.color), path, options),
     )
     files = [file for file in odd_files() if file.kind in ("PNG RGB", "PNG cut off at ten places", "TGA RGB")]
     assert {r.file.kind for r in found(tmp_path, files) if "colour differs" in r.trouble} == {"PNG RGB", "TGA RGB"}

@@ -14,6 +14,7 @@ from pictures import DEEP, LOSSLESS, enlarging, noise
 from PIL import Image
 
 from translate.convert import translate_picture
+from translate.finish import Finish, finished
 from translate.images import Picture, read_picture, write_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged files; the command silences it too
@@ -250,13 +251,17 @@ def test_palette_with_transparency_becomes_rgba(tmp_path: Path) -> None:
     np.testing.assert_array_equal(picture.alpha, [[128, 0]])
 
 
-def test_cmyk_is_converted_with_a_notice_and_gif_says_what_it_costs(tmp_path: Path) -> None:
+def test_cmyk_is_converted_with_a_notice(tmp_path: Path) -> None:
     Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "x.jpg", quality=100)
     picture = read_picture(tmp_path / "x.jpg")
     assert picture.color[0, 0, 0] > 250 > 5 > picture.color[0, 0, 1]
     assert "CMYK" in picture.notices[0]
-    Image.new("RGB", (4, 4), "red").save(tmp_path / "x.gif")
-    assert "256 colours" in " ".join(read_picture(tmp_path / "x.gif").notices)
+
+
+def test_gif_says_what_it_costs() -> None:
+    gif = finished(Picture(color=noise(4, 4), format="GIF"), enlarging(), Finish())
+    assert "256 colours" in " ".join(gif.notices)
+    assert not finished(Picture(color=noise(4, 4)), enlarging(), Finish()).notices
 
 
 def test_content_decides_not_the_name(tmp_path: Path) -> None:

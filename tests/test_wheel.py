@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = ("models", "export", "translate")
 TRAINING = {"albumentations", "torch", "torchvision"}
 """Modules that only the extra 'train' brings."""
-BY_OTHERS = {"onnxscript", "tensorboard"}
+BY_OTHERS = {"onnxscript", "tensorboard", "torch-fidelity"}
 """Declared, but imported by torch.onnx and torch.utils.tensorboard only."""
 BLOCK = """
 import sys
@@ -146,10 +146,10 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
         return any(found.partition(".")[0] in TRAINING for module in reached(name, set()) for found in at_once[module])
 
     base = declared(PROJECT["dependencies"])
-    train = declared(PROJECT["optional-dependencies"]["train"])
+    train, textures, heic = (declared(PROJECT["optional-dependencies"][name]) for name in ("train", "textures", "heic"))
     assert {"translate.cli", "translate.batch", "translate.web.page"} <= {n for n in ever if not needs_training(n)}
-    assert libraries(n for n in ever if not needs_training(n)) - train == base
-    assert libraries(ever) == (base | train) - BY_OTHERS
+    assert libraries(n for n in ever if not needs_training(n)) - train - textures - heic == base
+    assert libraries(ever) == (base | train | textures | heic) - BY_OTHERS
 
 
 def test_the_wheel_carries_the_terms_that_it_names(wheel: Path) -> None:

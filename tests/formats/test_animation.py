@@ -45,7 +45,7 @@ def test_all_frames_are_translated(tmp_path: Path, form: str, suffix: str, optio
     disposal = {"disposal": 2} if form == "GIF" else {}
     path = save(tmp_path / f"x{suffix}", form, frames, duration=DURATIONS, loop=3, **disposal, **options)
     source = read_picture(path)
-    assert source.notices == (("the result is reduced to 256 colours, as GIF demands",) if form == "GIF" else ())
+    assert source.notices == ()
     write_picture(translate_picture(source, enlarging(2)), path)
     with Image.open(path) as written:
         assert (written.n_frames, written.size) == (5, (48, 40))  # type: ignore[attr-defined]
@@ -142,7 +142,6 @@ def test_16_bit_animations_are_refused(tmp_path: Path) -> None:
 def test_into_another_format(tmp_path: Path, target: str, moves: bool) -> None:
     picture = read_picture(save(tmp_path / "x.gif", "GIF", moving(False), duration=DURATIONS, loop=2))
     fitted = EncodingOptions(format=target).fit(picture)
-    assert ("256 colours" in " ".join(fitted.notices)) == (target == "GIF")
     write_picture(translate_picture(fitted, enlarging(1)), tmp_path / "y")
     back = read_picture(tmp_path / "y")
     assert (back.format, len(back.frames), len(back.durations)) == (target, *((5, 5) if moves else (0, 0)))

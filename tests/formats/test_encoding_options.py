@@ -68,7 +68,6 @@ def test_what_a_format_costs_is_told() -> None:
     assert "16 bits a channel became 8" in fitted.notices[0]
     assert EncodingOptions(format="TIFF").fit(deep).notices == ()
     assert "became 12" in EncodingOptions(format="AVIF").fit(deep).notices[0]
-    assert "256 colours" in EncodingOptions(format="GIF").fit(Picture(color=noise(4, 4))).notices[0]
     assert EncodingOptions().fit(deep) is deep
 
 

@@ -1,0 +1,148 @@
+"""What a translation model does to the subject of photographs, and to the rest of them.
+
+    python -m benchmarks.translations --model horse2zebra --data DIR --features squeezenet1_1.pth --wanted 340
+
+DIR holds testA and testB, as `translate evaluate` takes them; the features are weights of a classifier as torchvision
+names them, which the model was neither trained with nor chosen by. Printed for the results, for the pictures as they
+are, and for real pictures of the target domain:
+
+- wanted: pictures whose first class is the one asked for (ImageNet's numbers: 340 zebra, 339 sorrel).
+- border: mean change of the outer tenth of the frame, blurred with sigma 4, of 255: what meadows and skies turn to.
+- grid: power at periods of 2 and 4 pixels along the axes, over that of their neighbours, in dB: a checkerboard's peaks.
+- SWD, kernel distance, edge agreement: as in `translate evaluate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from translate.inference.chain import Chain
+from translate.metrics.distances import pile_distances
+from translate.metrics.evaluate import INPUTS, TARGETS
+from translate.metrics.features import FeatureNetwork, in_batches, open_features
+from translate.metrics.scoring import mean_agreement, resized, to_unit
+from translate.metrics.similarity import Pixels, luma
+from translate.metrics.wasserstein import sliced_wasserstein
+from translate.training.data import list_pictures, load_rgb
+
+CELLS = 128
+"""Side of the squares whose spectrum is taken."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Measure a translation model."""
+
+    model: str
+    """Name or path of the model."""
+    data: Path
+    """Folder with testA and testB."""
+    features: Path
+    """Weights of a classifier."""
+    wanted: int
+    """Number of the class that results should be taken for."""
+    direction: str = "a-to-b"
+    """b-to-a translates testB."""
+    side: int = 256
+    """Shorter side of the pictures."""
+    out: Path | None = None
+    """Also write each picture beside its result there."""
+
+
+def border_change(picture: Pixels, result: Pixels) -> float:
+    """Of the outer tenth of the frame, blurred; of 255."""
+    one, other = (cv2.GaussianBlur(image.astype(np.float32), (0, 0), 4) for image in (picture, result))
+    height, width = picture.shape[:2]
+    inside = np.zeros((height, width), bool)
+    inside[height // 10 : height - height // 10, width // 10 : width - width // 10] = True
+    return float(np.abs(one - other)[~inside].mean())
+
+
+def grid_peak(pictures: list[Pixels]) -> float:
+    """Mean over the peaks of a grid of their power over their neighbours', in dB."""
+    window = np.outer(np.hanning(CELLS), np.hanning(CELLS))
+    power = np.zeros((CELLS, CELLS))
+    for picture in pictures:
+        grey = luma(picture)
+        for y in range(0, grey.shape[0] - CELLS + 1, CELLS // 2):
+            for x in range(0, grey.shape[1] - CELLS + 1, CELLS // 2):
+                square = grey[y : y + CELLS, x : x + CELLS]
+                power += np.abs(np.fft.fft2((square - square.mean()) * window)) ** 2
+    peaks = []
+    for y, x in ((0, CELLS // 4), (CELLS // 4, 0), (0, CELLS // 2), (CELLS // 2, 0), (CELLS // 2, CELLS // 2)):
+        near = [
+            power[(y + j) % CELLS, (x + i) % CELLS] for j in range(-6, 7) for i in range(-6, 7) if abs(i) + abs(j) > 4
+        ]
+        peaks.append(10 * np.log10(power[y, x] / np.mean(near)))
+    return float(np.mean(peaks))
+
+
+def scores(
+    pile: list[Pixels], inputs: list[Pixels] | None, real: list[Pixels], network: FeatureNetwork, wanted: int
+) -> list[str]:
+    """One column of the table."""
+    units = [to_unit(picture) for picture in pile]
+    first = in_batches(units, network.classes).argmax(dim=1)
+    small = [
+        torch.stack([to_unit(cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)) for picture in p]) * 2 - 1
+        for p in (real, pile)
+    ]
+    distance = pile_distances([to_unit(picture) for picture in real], units, network)
+    return [
+        f"{int((first == wanted).sum())} of {len(pile)}",
+        f"{np.mean([border_change(a, b) for a, b in zip(inputs, pile, strict=True)]):.1f}" if inputs else "",
+        f"{grid_peak(pile):.1f}",
+        f"{np.mean(list(sliced_wasserstein(small[0], small[1]).values())):.0f}",
+        f"{1000 * distance.kid:.1f}",
+        f"{mean_agreement(inputs, pile):.2f}" if inputs else "",
+    ]
+
+
+def main(settings: Settings) -> None:
+    """Print the table."""
+    network = open_features(settings.features)
+    chain = Chain.open([settings.model], size="full")
+    folders = [
+        next(settings.data / name for name in names if (settings.data / name).is_dir()) for names in (INPUTS, TARGETS)
+    ]
+    if settings.direction == "b-to-a":
+        folders.reverse()
+    files = list_pictures(folders[0])
+    inputs, real = ([resized(load_rgb(file), settings.side) for file in list_pictures(folder)] for folder in folders)
+    results = [np.asarray(chain(picture)) for picture in track(inputs, console=Console(stderr=True), transient=True)]
+    if settings.out:
+        settings.out.mkdir(parents=True, exist_ok=True)
+        for file, picture, result in zip(files, inputs, results, strict=True):
+            Image.fromarray(np.hstack([picture, result])).save(settings.out / f"{file.stem}.png")
+    half = len(real) // 2
+    columns = {
+        settings.model: scores(results, inputs, real, network, settings.wanted),
+        "inputs": scores(inputs, inputs, real, network, settings.wanted),
+        "real, half against half": scores(real[:half], None, real[half:], network, settings.wanted),
+    }
+    names = (
+        "wanted class first",
+        "border, of 255",
+        "grid, dB",
+        "SWD x 1000",
+        f"kernel distance x 1000 ({network.title})",
+        "edge agreement",
+    )
+    table = Table("", *columns, title=f"{len(inputs)} pictures, shorter side {settings.side}, {chain.device}")
+    for row, name in enumerate(names):
+        table.add_row(name, *(column[row] for column in columns.values()))
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings, description=__doc__))
