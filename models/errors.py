@@ -68,6 +68,10 @@ class BadPicture(TranslateError):
     """A picture that cannot be read or written faithfully."""
 
 
+class DiskFull(TranslateError):
+    """The disk has no room left: what comes after would fail as well."""
+
+
 class TooLarge(TranslateError):
     """A picture, result or file beyond a configured limit; names the option that raises it."""
 

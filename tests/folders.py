@@ -10,6 +10,7 @@ from PIL import Image
 
 from models.manifest import Manifest
 from translate.config import RunConfig
+from translate.folders.journal import JOURNAL
 from translate.inference.chain import Chain
 
 RANDOM = np.random.default_rng(0)
@@ -62,4 +63,5 @@ def config(*inputs: Path, out: Path, **options: Any) -> RunConfig:
 
 
 def tree(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """Files below a folder, without its journal."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != JOURNAL}

@@ -15,8 +15,9 @@ from onnx_models import make_model
 from PIL import Image
 
 from models.errors import BadPicture, UnknownModel
-from translate.batch import AHEAD, run
+from translate.batch import run
 from translate.config import RunConfig
+from translate.folders import intake, pipeline
 from translate.inference.chain import Chain
 
 
@@ -50,7 +51,7 @@ def test_a_file_that_fails_is_reported_and_the_others_are_done(tmp_path: Path, f
     for name in "abcdefghijkl":
         draw(pictures / f"{name}.png")
     (pictures / "b.png").write_bytes(b"")
-    report = run(config(pictures, out=out), doubling(fails, at=3))
+    report = run(config(pictures, out=out, jobs=1), doubling(fails, at=3))
     assert (report.count("done"), report.count("failed"), report.exit_code) == (10, 2, 1)
     assert report.outcomes[1].reason == f"cannot read {pictures / 'b.png'}: the file is empty."
     assert str(pictures / "d.png") in report.outcomes[3].reason
@@ -92,7 +93,7 @@ def test_stop_finishes_what_is_in_hand(tmp_path: Path) -> None:
     for number in range(20):
         draw(pictures / f"{number:02}.png")
     stop = threading.Event()
-    report = run(config(pictures, out=out), doubling(at=5, then=stop.set), stop=stop)
+    report = run(config(pictures, out=out, jobs=1), doubling(at=5, then=stop.set), stop=stop)
     assert (report.count("done"), report.interrupted, report.exit_code) == (5, True, 130)
     assert tree(out) == {f"{number:02}.png" for number in range(5)}
     assert run(config(pictures, out=out), doubling()).count("done") == 15
@@ -102,10 +103,9 @@ def test_only_a_few_pictures_are_in_memory(tmp_path: Path, monkeypatch: pytest.M
     pictures = tmp_path / "in"
     for number in range(30):
         draw(pictures / f"{number:02}.png")
-    from translate import batch
-
+    monkeypatch.setattr(intake, "AHEAD", 4)
     read, written, most = [0], [0], [0]
-    reading, writing = batch.read_picture, batch.write_picture
+    reading, writing = pipeline.read_picture, pipeline.write_picture
 
     def count_read(*arguments: Any) -> Any:
         read[0] += 1
@@ -117,23 +117,22 @@ def test_only_a_few_pictures_are_in_memory(tmp_path: Path, monkeypatch: pytest.M
         written[0] += 1
         return picture
 
-    monkeypatch.setattr(batch, "read_picture", count_read)
-    monkeypatch.setattr(batch, "write_picture", count_written)
-    run(config(pictures, out=tmp_path / "out"), doubling())
+    monkeypatch.setattr(pipeline, "read_picture", count_read)
+    monkeypatch.setattr(pipeline, "write_picture", count_written)
+    run(config(pictures, out=tmp_path / "out", jobs=2), doubling())
     assert written[0] == 30
-    assert most[0] <= 2 * AHEAD + 1
+    waiting_to_be_read, being_written_with_two_workers = 4, 2 * 2
+    assert most[0] <= waiting_to_be_read + 1 + being_written_with_two_workers + 1
 
 
 def test_large_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from translate import batch
-
     pictures = tmp_path / "in"
     for number in range(12):
         draw(pictures / f"{number:02}.png")
-    monkeypatch.setattr(batch, "AHEAD_PIXELS", 4 * 4)
+    monkeypatch.setattr(pipeline, "room_for_results", lambda memory: 4 * 4)
     piled: list[int] = []
     translated, written = [0], [0]
-    translating, writing = batch.translate_picture, batch.write_picture
+    translating, writing = pipeline.translate_picture, pipeline.write_picture
 
     def count_translated(*arguments: Any) -> Any:
         piled.append(translated[0] - written[0])
@@ -145,8 +144,8 @@ def test_large_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.Monke
         written[0] += 1
         return picture
 
-    monkeypatch.setattr(batch, "translate_picture", count_translated)
-    monkeypatch.setattr(batch, "write_picture", count_written)
+    monkeypatch.setattr(pipeline, "translate_picture", count_translated)
+    monkeypatch.setattr(pipeline, "write_picture", count_written)
     assert run(config(pictures, out=tmp_path / "out"), doubling()).count("done") == 12
     assert piled == [0] * 12
 
@@ -195,14 +194,15 @@ def test_small_pictures_of_one_size_are_translated_together(tmp_path: Path, monk
     for number in range(12, 15):
         Image.fromarray(np.full((4, 4, 4), 10 * number, np.uint8)).save(pictures / f"{number}.png")
     monkeypatch.setattr(Double, "most", 4)
+    monkeypatch.setattr(intake, "GATHER_SECONDS", 60.0)
     alone, together = doubling(), Double()
     report = run(config(pictures, out=tmp_path / "out"), Chain((together,)))
     assert report.count("done") == 14
-    assert together.batches == [4, 4, 2, 1, 3]
+    assert sorted(together.batches) == [1, 2, 3, 4, 4]
     assert all(outcome.how == "in one piece" for outcome in report.outcomes if outcome.status == "done")
     monkeypatch.setattr(Double, "most", 1)
     run(config(pictures, out=tmp_path / "alone"), alone)
-    for file in sorted((tmp_path / "out").iterdir()):
+    for file in sorted((tmp_path / "out").glob("*.png")):
         assert file.read_bytes() == (tmp_path / "alone" / file.name).read_bytes()
 
 

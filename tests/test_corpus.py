@@ -43,12 +43,13 @@ def test_the_page_says_what_the_program_does(results: list[Found]) -> None:
 
 def test_a_damaged_result_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check itself: colours turned on the way out."""
-    from translate import batch, images
+    from translate import images
+    from translate.folders import pipeline
 
     monkeypatch.setattr(
-        batch,
+        pipeline,
         "write_picture",
-        lambda picture, path, options: images.write_picture(picture.replace(color=255 - picture.color), path, options),
+        lambda picture, *rest: images.write_picture(picture.replace(color=255 - picture.color), *rest),
     )
     files = [file for file in odd_files() if file.kind in ("PNG RGB", "PNG cut off at ten places", "TGA RGB")]
     assert {r.file.kind for r in found(tmp_path, files) if "colour differs" in r.trouble} == {"PNG RGB", "TGA RGB"}

@@ -32,7 +32,7 @@ def test_a_tree_is_mirrored_and_the_rest_is_left_alone(tmp_path: Path) -> None:
     assert tree(out) == {"a.png", "B c/d.JPG", "B c/ü/e.webp", "B c/ü/f.tga", "日本/g.bmp"}
     assert (report.exit_code, report.count("done"), report.device) == (0, 5, "test")
     assert {outcome.input for outcome in told} == {outcome.input for outcome in report.outcomes}
-    assert [o.input for o in report.outcomes] == [job.source for job in plan(config(pictures, out=out))]
+    assert [o.input for o in report.outcomes] == [job.source for job in plan(config(pictures, out=out)).jobs]
     for outcome in report.outcomes:
         assert (outcome.size_before, outcome.size_after, outcome.model) == ((4, 4), (8, 8), "double")
         with Image.open(outcome.output) as image:
@@ -77,13 +77,13 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(tmp_path: Pat
             run(config(*inputs, **({"out": out} | options)), Chain((translator,)))
         assert translator.calls == 0
         assert not out.exists()
-    assert len(plan(config(one, one, out=out))) == 1
+    assert len(plan(config(one, one, out=out)).jobs) == 1
 
 
 def test_names_that_differ_in_case_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = draw(tmp_path / "one/Ü.png"), draw(tmp_path / "two/u\u0308.png")
     out = tmp_path / "out"
-    assert len(plan(config(one, two, out=out))) == 2
+    assert len(plan(config(one, two, out=out)).jobs) == 2
     with monkeypatch.context() as patch:
         patch.setattr("sys.platform", "darwin")
         with pytest.raises(UsageError, match="would both become"):
@@ -102,6 +102,6 @@ def test_names_that_differ_in_case_alone(tmp_path: Path, monkeypatch: pytest.Mon
 def test_one_input_with_two_results_is_told_twice(tmp_path: Path) -> None:
     picture = draw(tmp_path / "in/sub/a.png")
     out = tmp_path / "out"
-    report = run(config(tmp_path / "in", picture.parent, out=out), doubling(RuntimeError("first"), at=1))
+    report = run(config(tmp_path / "in", picture.parent, out=out, jobs=1), doubling(RuntimeError("first"), at=1))
     assert [(o.status, o.output) for o in report.outcomes] == [("failed", out / "sub/a.png"), ("done", out / "a.png")]
     assert report.exit_code == 1

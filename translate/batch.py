@@ -1,89 +1,40 @@
-"""Pictures and folders in, pictures and folders out: reading, translating and writing overlap."""
+"""Pictures and folders in, pictures and folders out: what is left to do is done, whatever happens to one file."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from models.errors import TranslateError
 from translate.config import RunConfig
-from translate.convert import alike, how, translate_picture, translate_pictures
-from translate.finish import Finish, finished
-from translate.formats.options import EncodingOptions
-from translate.images import Picture, read_picture, write_picture
+from translate.folders.journal import History, Journal
+from translate.folders.manner import Manner
+from translate.folders.pipeline import Pipeline
+from translate.folders.resume import Resume, models_of, options_of
+from translate.folders.scan import LeftOut
+from translate.folders.space import check_room, estimate, free
+from translate.folders.work import Work
+from translate.images import PARTIAL
 from translate.inference.chain import Chain
 from translate.overview import write_overview
-from translate.plan import Job, plan
-from translate.recognise import Treatment, recognised
-from translate.report import Outcome, Report
+from translate.plan import Job, described, plan, scale_of
+from translate.report import Outcome, Preview, Report
+from translate.version import VERSION
 
-READERS = 2
-WRITERS = 2
-TOGETHER = 32
-"""Most pictures translated at once: more are no faster, and an interruption waits for all of them."""
-AHEAD = 4
-"""Pictures whose reading has begun before their turn, and as many written after it: what bounds the memory ..."""
-AHEAD_PIXELS = 64_000_000
-"""... together with this: no more is read, or translated, while pictures with so many pixels wait."""
-
-
-@dataclass
-class _Work:
-    """One job on its way through the stages."""
-
-    job: Job
-    picture: Picture | None = None
-    size_before: tuple[int, int] | None = None
-    seconds: float = 0.0
-    how: str = ""
-    reason: str = ""
-    """What went wrong; the remaining stages are left out."""
-
-    def advance(self, stage: Callable[[], Picture]) -> _Work:
-        """Run one stage. Whatever happens to one file, a night's run outlives it."""
-        start = time.perf_counter()
-        try:
-            self.picture = stage()
-        except TranslateError as error:
-            told = any(str(path) in str(error) for path in (self.job.source, self.job.target))
-            self.reason = str(error) if told else f"cannot convert {self.job.source}: {error}"
-        except MemoryError:
-            self.reason = f"not enough memory for {self.job.source}; try a smaller --tile."
-        except Exception as error:  # noqa: BLE001  runtimes raise what they like
-            self.reason = f"cannot convert {self.job.source}: {type(error).__name__}: {error}"
-        self.seconds += time.perf_counter() - start
-        return self
-
-    def outcome(self, model: str) -> Outcome:
-        picture = None if self.reason else self.picture
-        return Outcome(
-            input=self.job.source,
-            output=self.job.target,
-            model=model,
-            status="done" if picture else "failed",
-            size_before=self.size_before,
-            size_after=picture.size if picture else None,
-            seconds=round(self.seconds, 3),
-            how=self.how if picture else "",
-            reason=self.reason,
-            notices=picture.notices if picture else (),
-            origin=str(picture.mark) if picture and picture.mark else "",
-        )
+OnOpen = Callable[[Chain, int], None]
+OnProgress = Callable[[Outcome], None]
 
 
 def run(
     config: RunConfig,
     chain: Chain | None = None,
     *,
-    on_open: Callable[[Chain, int], None] = lambda chain, files: None,
-    on_progress: Callable[[Outcome], None] = lambda outcome: None,
+    on_open: OnOpen = lambda chain, files: None,
+    on_progress: OnProgress = lambda outcome: None,
     stop: threading.Event | None = None,
 ) -> Report:
     """Convert everything that the configuration names.
@@ -95,50 +46,142 @@ def run(
         stop: once set, the files in flight are finished and the rest is left.
     Raises:
         UsageError: the plan makes no sense; nothing was read or written.
-        TranslateError: the model cannot be opened.
+        TranslateError: the model cannot be opened, the results do not fit on the disk, or another run is at work in
+            the same folder.
     """
     start = time.perf_counter()
     stop = stop or threading.Event()
-    jobs = plan(config)
-    treatment = _treatment(config)
-    models = " + ".join(config.model)
-    outcomes: dict[Path, Outcome] = {}
+    with plan(config) as planned, opened_journal(config.out) as journal:
+        session = Session(config, journal, chain, on_open, on_progress, stop)
+        session.convert(planned.jobs)
+        if not stop.is_set() and not session.problem:
+            journal.finish()
+        report = session.report(planned.left_out, time.perf_counter() - start)
+    return with_overview(report, config)
+
+
+def preview(config: RunConfig) -> Preview:
+    """What `run` would do, without doing any of it.
+
+    Raises:
+        TranslateError: as `run`.
+    """
+    with plan(config) as planned:
+        history = History.read(config.out)
+        settings = {"models": models_of(config), "options": options_of(config)}
+        key = next((key for key, known in history.settings.items() if known == settings), "")
+        history.settings[key] = settings
+        jobs = Resume(config, history, key).decide(planned.jobs)
+        due = [job for job in jobs if not (job.problem or job.skipped)]
+        return Preview(
+            files=tuple((job.source, job.target, job.problem or job.skipped or job.reason or "new") for job in jobs),
+            convert=len(due),
+            skip=sum(bool(job.skipped) for job in jobs),
+            fail=sum(bool(job.problem) for job in jobs),
+            result_bytes=estimate(due, scale_of(config)),
+            free_bytes=free(config.out),
+            left_out=described(planned.left_out),
+        )
+
+
+def opened_journal(folder: Path) -> Journal:
+    """Lock the folder for results.
+
+    Raises:
+        TranslateError: another run is at work in it, or it cannot be written to.
+    """
+    try:
+        return Journal(folder)
+    except OSError as error:
+        raise TranslateError(
+            f"cannot write into {folder}: {error.strerror or error}. Name another folder with -o."
+        ) from None
+
+
+@dataclass
+class Session:
+    """Jobs put through one chain into one folder, in one go or in many."""
+
+    config: RunConfig
+    journal: Journal
+    chain: Chain | None
+    on_open: OnOpen
+    on_progress: OnProgress
+    stop: threading.Event
+    outcomes: dict[Path, Outcome] = field(default_factory=dict)
     """By result, for one input may have several."""
+    targets: dict[Path, None] = field(default_factory=dict)
+    """All results that there are to be, in order."""
+    problem: str = ""
+    removed: int = 0
+    """Unfinished files of a run that was killed."""
+    device: str = ""
 
-    def tell(outcome: Outcome) -> None:
-        outcomes[outcome.output] = outcome
-        on_progress(outcome)
+    def __post_init__(self) -> None:
+        self.models = " + ".join(self.config.model)
+        self.settings = self.journal.settings(models_of(self.config), options_of(self.config), VERSION)
 
-    due = deque[Job]()
-    for job in jobs:
-        if job.problem:
-            tell(_Work(job, reason=job.problem).outcome(models))
-        elif config.on_exists == "skip" and job.target.is_file():
-            tell(
-                Outcome(
-                    input=job.source,
-                    output=job.target,
-                    model=models,
-                    status="skipped",
-                    reason="it is there already",
+    def convert(self, jobs: Iterable[Job]) -> None:
+        """Convert what is left to do of these."""
+        decided = Resume(self.config, self.journal.history, self.settings).decide(jobs)
+        self.targets |= dict.fromkeys(job.target for job in decided)
+        self.removed += remove_partial({job.target.parent for job in decided})
+        due = []
+        for job in decided:
+            if job.problem:
+                self._tell(Work(job, reason=job.problem).outcome(self.models))
+            elif job.skipped:
+                self._tell(
+                    Outcome(
+                        input=job.source,
+                        output=job.target,
+                        model=self.models,
+                        status="skipped",
+                        reason=job.skipped,
+                        notices=job.notices,
+                    )
                 )
-            )
-        else:
-            due.append(job)
-    device = ""
-    if due:
-        chain = chain or _open(config)
-        treatment.check(chain)
-        device = chain.device
-        on_open(chain, len(due))
-        _convert(due, chain, config, tell, stop)
-    report = Report(
-        outcomes=tuple(outcomes[job.target] for job in jobs if job.target in outcomes),
-        model=models,
-        device=device,
-        seconds=time.perf_counter() - start,
-        interrupted=stop.is_set() and len(outcomes) < len(jobs),
-    )
+            else:
+                due.append(job)
+        if not due:
+            return
+        first = self.chain is None or not self.device
+        self.chain = self.chain or opened_chain(self.config)
+        Manner.of(self.config).treatment.check(self.chain)
+        self.device = self.chain.device
+        if self.config.check_space:
+            check_room(due, self.chain.size_after(1000, 1000)[0] / 1000, self.config.out)
+        if first:
+            self.on_open(self.chain, len(due))
+        pipeline = Pipeline(self.chain, self.config, self._tell, self.journal.add, self.settings, self.stop)
+        full = pipeline.run(due)
+        if full:
+            self.problem = f"stopped, for the disk is full: {full} Make room and run the same line again; it goes on."
+
+    def report(self, left_out: LeftOut, seconds: float) -> Report:
+        """What became of all jobs so far."""
+        listed = [self.outcomes[target] for target in self.targets if target in self.outcomes]
+        left = len(self.targets) - len(listed)
+        removed = f"removed {self.removed} unfinished files of a run that was cut off"
+        return Report(
+            outcomes=tuple(listed),
+            model=self.models,
+            device=self.device,
+            seconds=seconds,
+            interrupted=self.stop.is_set() and left > 0,
+            not_reached=left,
+            problem=self.problem,
+            notes=(removed,) if self.removed else (),
+            left_out=described(left_out),
+        )
+
+    def _tell(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.output] = outcome
+        self.on_progress(outcome)
+
+
+def with_overview(report: Report, config: RunConfig) -> Report:
+    """The report; with the overview, or what kept it from being written."""
     if config.overview and (report.count("done") or not config.overview.exists()):
         try:
             write_overview(report, config.overview, config.max_pixels)
@@ -149,7 +192,23 @@ def run(
     return report
 
 
-def _open(config: RunConfig) -> Chain:
+def remove_partial(folders: Iterable[Path]) -> int:
+    """Remove what a run that was killed was writing; nobody else writes there, for the folder is locked."""
+    removed = 0
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for path in folder.glob(f"{PARTIAL}*.part"):
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def opened_chain(config: RunConfig) -> Chain:
+    """The chain that the settings name.
+
+    Raises:
+        TranslateError: as `Chain.open`.
+    """
     return Chain.open(
         config.model,
         config.device,
@@ -162,111 +221,3 @@ def _open(config: RunConfig) -> Chain:
         strength=config.strength,
         scale=config.scale,
     )
-
-
-def _treatment(config: RunConfig) -> Treatment:
-    return Treatment(config.alpha, config.seamless, config.normal_map)
-
-
-def _convert(
-    due: deque[Job],
-    chain: Chain,
-    config: RunConfig,
-    tell: Callable[[Outcome], None],
-    stop: threading.Event,
-) -> None:
-    """Keep readers and writers busy around the one thread that translates."""
-    options = EncodingOptions.of(config)
-    treatment = _treatment(config)
-
-    def opened(path: Path) -> Picture:
-        return options.fit(recognised(read_picture(path, config.max_pixels), path.name, treatment))
-
-    def read(work: _Work) -> _Work:
-        work.advance(lambda: opened(work.job.source))
-        work.size_before = work.picture.size if work.picture else None
-        return work
-
-    finish = Finish(palette=config.palette, strip=config.strip, provenance=config.provenance)
-
-    def write(work: _Work, picture: Picture) -> _Work:
-        return work.advance(lambda: write_picture(finished(picture, chain, finish), work.job.target, options))
-
-    writing = deque[tuple[_Work, Future[_Work]]]()
-    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers:
-        reading = _Reading(due, lambda work: readers.submit(read, work))
-        while not stop.is_set() and (group := reading.group(chain)):
-            for work in _translated(group, chain):
-                if work.picture and not work.reason:
-                    writing.append((work, writers.submit(write, work, work.picture)))
-                else:
-                    tell(work.outcome(chain.name))
-            most = max(AHEAD, len(group))
-            while writing and (len(writing) > most or _pixels(writing) > AHEAD_PIXELS or writing[0][1].done()):
-                tell(writing.popleft()[1].result().outcome(chain.name))
-        reading.cancel()
-        for _, future in writing:
-            tell(future.result().outcome(chain.name))
-
-
-class _Reading:
-    """Pictures on their way in, in order."""
-
-    def __init__(self, due: deque[Job], submit: Callable[[_Work], Future[_Work]]) -> None:
-        self._due, self._submit = due, submit
-        self._waiting = deque[tuple[_Work, Future[_Work]]]()
-
-    def group(self, chain: Chain) -> list[_Work]:
-        """The next picture with those right behind it that are best translated with it; empty at the end."""
-        group: list[_Work] = []
-        most = 1
-        while len(group) < most and self._top_up():
-            work = self._waiting[0][1].result()
-            if group and not (work.picture and group[0].picture and alike(group[0].picture, work.picture)):
-                break
-            self._waiting.popleft()
-            group.append(work)
-            if work.picture and len(group) == 1:
-                most = min(TOGETHER, chain.together(*work.picture.size))
-        return group
-
-    def cancel(self) -> None:
-        """Leave what has not begun."""
-        for _, future in self._waiting:
-            future.cancel()
-
-    def _top_up(self) -> bool:
-        """Begin to read what may be begun; false at the end."""
-        while self._due and (
-            not self._waiting or (len(self._waiting) < AHEAD and _pixels(self._waiting) <= AHEAD_PIXELS)
-        ):
-            work = _Work(self._due.popleft())
-            self._waiting.append((work, self._submit(work)))
-        return bool(self._waiting)
-
-
-def _translated(group: list[_Work], chain: Chain) -> list[_Work]:
-    """All at once; where that fails, one by one, so that each picture answers for itself."""
-    pictures = [work.picture for work in group if work.picture]
-    if len(pictures) > 1:
-        start = time.perf_counter()
-        with contextlib.suppress(Exception):
-            made = translate_pictures(pictures, chain)
-            seconds = (time.perf_counter() - start) / len(group)
-            for work, picture in zip(group, made, strict=True):
-                work.how, work.picture, work.seconds = how(pictures[0], chain), picture, work.seconds + seconds
-            return group
-    for work in group:
-        if work.picture:
-            work.advance(partial(_translate, work, work.picture, chain))
-    return group
-
-
-def _translate(work: _Work, picture: Picture, chain: Chain) -> Picture:
-    work.how = how(picture, chain)
-    return translate_picture(picture, chain)
-
-
-def _pixels(waiting: Iterable[tuple[_Work, Future[_Work]]]) -> int:
-    """Pixels of the pictures in memory; what is still being read does not count yet."""
-    return sum(picture.size[0] * picture.size[1] for work, _ in waiting if (picture := work.picture))

@@ -104,13 +104,35 @@ def _run(arguments: list[str]) -> int:
         if re.fullmatch(r"(--?[a-z-]+=)?", argument):
             raise UsageError(f"{argument or 'an argument'} is empty: is a variable not set? Name the folder or file.")
     config = _parse(RunConfig, arguments, "run")
-    from translate.batch import run
-    from translate.console import print_report, progress, stop_on_interrupt
+    from translate.folders.command import execute
 
-    with stop_on_interrupt() as stop, progress() as bar:
-        report = run(config, on_open=bar.opened, on_progress=bar.advanced, stop=stop)
-    print_report(report, as_json=config.json)
-    return report.exit_code
+    return execute(config)
+
+
+def _run_told(arguments: list[str]) -> int:
+    """`run`, whose failures are JSON, too, where the report was to be."""
+    if "--json" not in arguments or "--help" in arguments or "-h" in arguments:
+        return _run(arguments)
+    message, code = "", 1
+    try:
+        return _run(arguments)
+    except TranslateError as error:
+        message, code = str(error), error.exit_code
+        raise
+    except OSError as error:
+        message = f"{error.filename or 'run'}: {error.strerror or error}."
+        raise
+    except KeyboardInterrupt:
+        message, code = "interrupted.", INTERRUPTED
+        raise
+    except SystemExit:
+        message, code = "wrong usage; standard error says of which option.", 2
+        raise
+    finally:
+        if message:
+            from translate.report import error_json
+
+            print(error_json(message, code))
 
 
 def _train(arguments: list[str]) -> int:
@@ -274,7 +296,7 @@ def _app(arguments: list[str]) -> int:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "run": _run,
+    "run": _run_told,
     "models": _models,
     "app": _app,
     "train": _train,

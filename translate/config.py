@@ -11,6 +11,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from models.errors import ConfigError
+from translate.folders.names import check_template
 from translate.limits import MAX_PIXELS, MIN_TILE, PNG_EFFORT, QUALITY, TILE
 
 
@@ -55,12 +56,22 @@ class RunConfig:
     """Convert pictures and folders of pictures."""
 
     inputs: Positional[tuple[Path, ...]]
-    """Picture files and folders; folders are searched in depth and mirrored."""
+    """Picture files, folders, and zip or tar archives; folders are searched in depth and mirrored, an archive into a
+    folder of its name. - (with -o -): one picture from standard input to standard output."""
     model: Annotated[UseAppendAction[tuple[str, ...]], arg(aliases=["-m"])]
     """Name of an installed model (`translate models list`) or path of an .onnx file; given again, the next one works
     on what the one before it made."""
     out: Annotated[Path, arg(aliases=["-o"])]
-    """Folder for the results."""
+    """Folder for the results; - for standard output."""
+    include: UseAppendAction[tuple[str, ...]] = ()
+    """Of folders and archives convert only files that fit this pattern, such as '*_d.png', or with folders
+    'walls/**/*.png'; may be repeated. Capital letters do not count."""
+    exclude: UseAppendAction[tuple[str, ...]] = ()
+    """Leave out files and folders that fit this pattern; may be repeated."""
+    name: str = "{stem}{ext}"
+    """What results are called, of {stem}, {model}, {scale}, {parent} (the picture's folder) and {ext} at the end."""
+    links: bool = False
+    """Follow symbolic links inside folders, as far as they stay within the folder."""
     device: Annotated[str, arg(aliases=["-d"])] = "auto"
     """auto: the fastest that works, and says which. cpu (ONNX Runtime), openvino, openvino:GPU, openvino:NPU, cuda,
     cuda:N, tensorrt, tensorrt:N, onnxruntime, onnxruntime:PROVIDER (CoreML, Dml ...): that one, or an error."""
@@ -98,11 +109,24 @@ class RunConfig:
     provenance: bool = True
     """Say in the result's XMP that a model has worked on it, and which: IPTC's digital source type. The report says it
     for formats without a place for it (TGA, BMP, DDS)."""
-    on_exists: Literal["skip", "overwrite", "error"] = "skip"
-    """What to do with a result that is already there."""
+    on_exists: Literal["skip", "overwrite", "rename", "error"] = "skip"
+    """What to do where another file has the name of a result: keep it (skip), replace it (overwrite), call the result
+    NAME_2 (rename), or do nothing at all (error). Results of earlier runs are known by the journal in OUT: they are
+    kept if picture, model and options are as they were, and made anew if not; overwrite makes them anew anyway, and
+    after an interruption goes on."""
+    dry_run: bool = False
+    """Only print what would be done, and how much room the results would take."""
+    check_space: bool = True
+    """Refuse to begin if the results, by an estimate, do not fit on the disk."""
+    jobs: int | None = None
+    """Pictures that are read, and as many that are written, at the same time; by the number of cores if not given."""
+    watch: bool = False
+    """Go on: convert pictures that appear or change in the folders, until interrupted."""
     max_pixels: int = MAX_PIXELS
     """Refuse pictures with more pixels than this, before decoding them, and likewise results. The frames of an
     animation count together."""
+    max_unpacked: Bytes = 32 * 10**9
+    """Refuse archives whose content is larger than this."""
     format: Literal["same", "png", "jpeg", "webp", "avif", "tiff", "tga", "bmp", "gif", "dds", "heic"] = "same"
     """File format of the results; their names get its extension. same: each in its own."""
     quality: int = QUALITY
@@ -114,9 +138,30 @@ class RunConfig:
     overview: Path | None = None
     """Also write a sheet with pairs of before and after to this .png file; an older one is replaced."""
     json: bool = False
-    """Print the report as JSON on standard output instead of the table."""
+    """Print the report as JSON on standard output instead of the table; also when nothing can be begun."""
+    quiet: bool = False
+    """Say only what went wrong."""
+    verbose: bool = False
+    """Also say of each file what became of it, at once."""
 
     def __post_init__(self) -> None:
+        check_template(self.name)
+        pipe = Path("-")
+        check(
+            (self.jobs is None or self.jobs >= 1, f"--jobs {self.jobs} must be 1 or more"),
+            (self.max_unpacked >= 1, f"--max-unpacked {self.max_unpacked} refuses every archive"),
+            (not (self.quiet and self.verbose), "--quiet and --verbose contradict each other"),
+            (not (self.watch and self.dry_run), "--watch and --dry-run contradict each other"),
+            (
+                pipe not in self.inputs or (self.out == pipe and len(self.inputs) == 1),
+                "- reads one picture from standard input and needs -o -, for it has no name",
+            ),
+            (
+                self.out != pipe or not (self.json or self.watch or self.dry_run or self.overview),
+                "-o - writes one picture; leave out --json, --watch, --dry-run and --overview",
+            ),
+            (self.out != pipe or len(self.inputs) == 1, "-o - writes one picture; name one input"),
+        )
         check(
             (len(self.inputs) > 0, "no input: name at least one picture or folder"),
             (len(self.model) > 0 and all(self.model), "no model: name one with -m"),

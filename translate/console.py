@@ -6,8 +6,9 @@ import contextlib
 import signal
 import sys
 import threading
+import time
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from translate.report import Outcome, Report
+from translate.report import LeftOutFiles, Outcome, Preview, Report, amount
 
 if TYPE_CHECKING:
     from translate.bench import Bench
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 """Files in the closing table; `--json` has no such limit."""
+MOST_LINES = 500
+"""Failures and notices on standard error."""
+MOST_KINDS = 6
+"""Kinds of files that were left out."""
+RATE_SECONDS = 30.0
+"""What the current rate is measured over."""
 MOST_WAYS = 3
 """Lines on how pictures were computed."""
 WIDTH = 160
@@ -58,44 +65,71 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
 class Bar:
     """Progress over files; silent where standard error is no terminal, except for the device."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._progress, self._quiet, self._verbose = progress, quiet, verbose
         self._task: TaskID | None = None
+        self._pixels = 0
+        self._recent = deque[tuple[float, int]]()
 
     def opened(self, chain: Chain, files: int) -> None:
         """Say what runs where, and begin to count."""
-        print(f"{chain.name} on {chain.device}{f': {chain.why}' if chain.why else ''}", file=sys.stderr)
-        self._task = self._progress.add_task("", total=files)
+        if not self._quiet:
+            print(f"{chain.name} on {chain.device}{f': {chain.why}' if chain.why else ''}", file=sys.stderr)
+        self._task = self._progress.add_task("", total=files, pixels="")
 
     def advanced(self, outcome: Outcome) -> None:
         """Count one file that was tried."""
-        if self._task is not None:
-            self._progress.update(self._task, advance=1, description=outcome.input.name[-40:])
+        if self._verbose:
+            self._say(outcome)
+        if self._task is None or outcome.status == "skipped":
+            return
+        now = time.monotonic()
+        self._pixels += outcome.size_before[0] * outcome.size_before[1] if outcome.size_before else 0
+        self._recent.append((now, self._pixels))
+        while now - self._recent[0][0] > RATE_SECONDS and len(self._recent) > 2:
+            self._recent.popleft()
+        (since, before), passed = self._recent[0], max(now - self._recent[0][0], 1e-3)
+        rate = f", {(self._pixels - before) / 1e6 / passed:.2f} MP/s" if now > since else ""
+        words = f"{self._pixels / 1e6:,.1f} MP{rate}"
+        self._progress.update(self._task, advance=1, description=outcome.input.name[-40:], pixels=words)
+
+    def _say(self, outcome: Outcome) -> None:
+        size = f"{_size(outcome.size_before)} to {_size(outcome.size_after)}" if outcome.size_after else ""
+        told = [outcome.status, str(outcome.output), size, outcome.how, outcome.reason]
+        line = ", ".join(word for word in told if word)
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Bar]:
+def progress(*, quiet: bool = False, verbose: bool = False) -> Iterator[Bar]:
     """A progress bar on standard error."""
     console = Console(stderr=True)
     columns = (
-        *(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
+        *(BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pixels]}"), TimeRemainingColumn()),
         TextColumn("{task.description}", markup=False),
     )
     warnings.filterwarnings("ignore", module="PIL")  # the report says in its own words what was damaged
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        yield Bar(bars)
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
+        yield Bar(bars, quiet=quiet, verbose=verbose)
 
 
-def print_report(report: Report, *, as_json: bool) -> None:
+def print_report(report: Report, *, as_json: bool, quiet: bool = False) -> None:
     """The table, or JSON, on standard output; failures and notices on standard error."""
-    for outcome in report.outcomes:
-        for line in (outcome.reason,) if outcome.status == "failed" else outcome.notices:
-            place = "" if outcome.status == "failed" else f"{outcome.input}: "
-            print(f"translate: {place}{line}", file=sys.stderr)
+    lines = [
+        f"{'' if outcome.status == 'failed' else f'{outcome.input}: '}{line}"
+        for outcome in report.outcomes
+        for line in ((outcome.reason,) if outcome.status == "failed" else () if quiet else outcome.notices)
+    ]
+    for line in lines[:MOST_LINES]:
+        print(f"translate: {line}", file=sys.stderr)
+    if len(lines) > MOST_LINES:
+        print(f"translate: ... and {len(lines) - MOST_LINES:,} lines more; --json lists all.", file=sys.stderr)
     if report.problem:
         print(f"translate: {report.problem}", file=sys.stderr)
     if as_json:
         print(report.to_json())
+        return
+    if quiet:
         return
     shown = [outcome for outcome in report.outcomes if outcome.status != "skipped"]
     if shown:
@@ -112,12 +146,48 @@ def print_report(report: Report, *, as_json: bool) -> None:
     ways = Counter(outcome.how for outcome in report.outcomes if outcome.how)
     for how, count in ways.most_common(MOST_WAYS):
         print(f"{count:,} x {how}")
+    again = Counter(outcome.reason for outcome in shown if outcome.status == "done" and outcome.reason)
+    for reason, count in again.most_common(MOST_WAYS):
+        print(f"{count:,} x {reason}")
+    _print_left_out(report.left_out)
+    for note in report.notes:
+        print(note)
+    print(_summary(report))
+
+
+def _summary(report: Report) -> str:
     counts = ", ".join(f"{report.count(status):,} {status}" for status in ("done", "skipped", "failed"))
-    kept = (
-        " (skipped ones were there already; --on-exists overwrite makes them anew)" if report.count("skipped") else ""
-    )
+    rate = f", {report.megapixels:.3g} megapixels, {report.megapixels_per_second:.3g} a second"
     stopped = "; interrupted before the end" if report.interrupted else ""
-    print(f"{counts} in {report.seconds:.1f} s{stopped}{kept}")
+    left = f"; {report.not_reached:,} not reached" if report.not_reached and not report.interrupted else ""
+    reasons = Counter(outcome.reason for outcome in report.outcomes if outcome.status == "skipped")
+    kept = ", ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common())
+    hint = f" (skipped: {kept}; --on-exists overwrite makes them anew)" if kept else ""
+    return f"{counts} in {report.seconds:.1f} s{rate if report.count('done') else ''}{left}{stopped}{hint}"
+
+
+def _print_left_out(found: LeftOutFiles) -> None:
+    for reason, count, examples in found[:MOST_KINDS]:
+        print(f"left out: {count:,} {reason}, such as {examples[0]}")
+    if len(found) > MOST_KINDS:
+        print(f"left out: {sum(count for _, count, _ in found[MOST_KINDS:]):,} others; --json says which kinds.")
+
+
+def print_preview(found: Preview, *, as_json: bool, verbose: bool = False) -> None:
+    """What would be done."""
+    if as_json:
+        print(found.to_json())
+        return
+    files = found.files if verbose else found.files[:MOST_ROWS]
+    for source, target, what in files:
+        print(f"{source} -> {target} ({what})")
+    if len(files) < len(found.files):
+        print(f"... and {len(found.files) - len(files):,} more; --verbose or --json lists all.")
+    _print_left_out(found.left_out)
+    print(
+        f"{found.convert:,} to convert, {found.skip:,} to skip, {found.fail:,} would fail; results take about "
+        f"{amount(found.result_bytes)} of {amount(found.free_bytes)} that are free. Nothing was written."
+    )
 
 
 def print_models(models: Sequence[InstalledModel]) -> None:

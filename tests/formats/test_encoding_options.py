@@ -38,14 +38,14 @@ def test_names_get_the_extension_of_the_format(tmp_path: Path) -> None:
     for name in ("a.png", "b.JPEG", "c.jpg", "d.v2.tga"):
         draw(tmp_path / "in" / name)
     odd = draw(tmp_path / "e.png").rename(tmp_path / "e.texture")
-    jobs = plan(config(tmp_path / "in", odd, out=tmp_path / "out", format="jpeg"))
+    jobs = plan(config(tmp_path / "in", odd, out=tmp_path / "out", format="jpeg")).jobs
     assert [job.target.name for job in jobs] == ["a.jpg", "b.JPEG", "c.jpg", "d.v2.jpg", "e.texture.jpg"]
 
 
 def test_two_inputs_that_would_meet_are_found(tmp_path: Path) -> None:
     draw(tmp_path / "in/a.png")
     draw(tmp_path / "in/a.tga")
-    assert len(plan(config(tmp_path / "in", out=tmp_path / "out"))) == 2
+    assert len(plan(config(tmp_path / "in", out=tmp_path / "out")).jobs) == 2
     with pytest.raises(UsageError, match=r"a.png and .*a.tga would both become .*a.webp"):
         plan(config(tmp_path / "in", out=tmp_path / "out", format="webp"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -16,9 +16,10 @@ from models.errors import ConfigError
 from models.manifest import Manifest
 from translate.inference.detail import carry_detail, shrink
 from translate.inference.light import mix
+from translate.inference.memory import MIN_MEMORY
 from translate.inference.translator import Translator
 from translate.inference.wrapped import NO_WRAPS, Surroundings, Wraps
-from translate.limits import MAX_PIXELS, TILE
+from translate.limits import MAX_PIXELS, MIN_TILE, TILE
 
 CUBIC_REACH = 4
 """Pixels around a place that bicubic interpolation reads, and some more."""
@@ -217,6 +218,16 @@ class Chain:
             counts.append(step.together(height, width))
             height, width = height * step.manifest.scale, width * step.manifest.scale
         return min(counts)
+
+    def smaller(self) -> Chain | None:
+        """The same in tiles half as large, in half the memory; None if they are the smallest already."""
+        steps = tuple(
+            replace(step, tile=max(MIN_TILE, step.tile // 2), memory=max(MIN_MEMORY, step.memory // 2))
+            if isinstance(step, Translator)
+            else step
+            for step in self.steps
+        )
+        return None if steps == self.steps else replace(self, steps=steps)
 
     def how(self, width: int, height: int) -> str:
         """What is done to a picture of that size: a phrase."""

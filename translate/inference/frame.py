@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from translate.inference.cancel import checkpoint
 from translate.inference.tiles import Span
 
 FLAT = 2.01 / 255
@@ -58,6 +59,7 @@ class Frame:
 
     def read(self, y: Span, x: Span) -> NDArray[np.float32]:
         """A window as [1, C, h, w] in [0, 1]."""
+        checkpoint()
         window = self.picture[self.rows[y.start : y.stop]][:, self.columns[x.start : x.stop]]
         batch = np.empty((1, self.channels, *window.shape[:2]), np.float32)
         np.divide(window.transpose(2, 0, 1), np.float32(WHITE[window.dtype.name]), out=batch[0])
