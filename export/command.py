@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,21 @@ if TYPE_CHECKING:
     from export.verify import Parity
 
 
-def export_command(checkpoint: Path, out: Path, generator: str = "") -> tuple[Path, Parity]:
+def export_command(
+    checkpoint: Path, out: Path, generator: str = "", work_size: int | None = None
+) -> tuple[Path, Parity]:
     """Export a checkpoint, or the newest one of a run, to one verified ONNX file.
 
     Args:
         checkpoint: a .safetensors file, a folder of them, or a run folder.
         out: the .onnx file; replaced, once the new one is verified, if it exists.
         generator: which of several, by the name of its file: `ab` for `ab.safetensors`.
+        work_size: long side in pixels at which pictures are to be painted; None keeps the checkpoint's.
     Returns:
         `out`, and how far ONNX Runtime is from PyTorch with it.
     Raises:
-        UsageError: no such checkpoint, several to choose from, or `out` is no .onnx file.
+        UsageError: no such checkpoint, several to choose from, `out` is no .onnx file, or a work size for
+            super-resolution, which has none.
         BadCheckpoint, BadManifest: the checkpoint is damaged.
         ExportError: the file would not compute what the network computes.
     """
@@ -36,6 +41,10 @@ def export_command(checkpoint: Path, out: Path, generator: str = "") -> tuple[Pa
         raise MissingExtra("train", f"translate export (which uses {error.name})") from None
 
     network, manifest = load_checkpoint(weights)
+    if work_size is not None:
+        if manifest.task == "super-resolution":
+            raise UsageError("--work-size is for translations; super-resolution paints every pixel.")
+        manifest = dataclasses.replace(manifest, work_size=work_size)
     # Pix2Pix normalizes by the picture at hand (Isola et al. 2017, section 3.3), with BatchNorm's weights.
     if manifest.normalization == "picture" and network.normalization == "fixed":
         network = per_picture(network)

@@ -194,7 +194,7 @@ def _export(arguments: list[str]) -> int:
     config = _parse(ExportConfig, arguments, "export")
     from export.command import export_command
 
-    path, parity = export_command(config.checkpoint, config.out, config.generator)
+    path, parity = export_command(config.checkpoint, config.out, config.generator, config.work_size)
     print(f"{path}: {parity}")
     return 0
 

@@ -186,6 +186,12 @@ class ExportConfig:
     """The .onnx file to write."""
     generator: str = ""
     """Which of the run's generators, where it has several (CycleGAN: ab or ba)."""
+    work_size: int | None = None
+    """Long side in pixels at which pictures are to be painted; by default that of the training squares. Networks that
+    take any size often do better somewhat above it: look."""
+
+    def __post_init__(self) -> None:
+        check((self.work_size is None or self.work_size >= 16, f"--work-size {self.work_size} must be 16 or more"))
 
 
 ValueRange = Literal["guess", "0..1", "-1..1", "0..255"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -120,6 +121,16 @@ def test_pix2pix_normalizes_by_the_picture_as_in_its_paper(tmp_path: Path) -> No
     np.testing.assert_allclose(result, expected, atol=1e-4)
     assert np.abs(result - running).max() > 1e-3
     assert '"picture"' in session.get_modelmeta().custom_metadata_map[METADATA_KEY]
+
+
+def test_a_work_size_can_be_named(tmp_path: Path) -> None:
+    write(tmp_path / "g.safetensors", "unet_256", normalization="picture")
+    out, _ = export_command(tmp_path, tmp_path / "model.onnx", work_size=320)
+    metadata = onnx.load(out).metadata_props
+    assert Manifest.from_json(next(p.value for p in metadata if p.key == METADATA_KEY)).work_size == 320
+    write(tmp_path / "g.safetensors", task="super-resolution")
+    with pytest.raises(UsageError, match="--work-size"):
+        export_command(tmp_path, tmp_path / "model.onnx", work_size=320)
 
 
 def test_the_command_is_found_without_pytorch() -> None:
