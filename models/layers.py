@@ -10,7 +10,7 @@ from torch import nn
 from models.errors import ConfigError
 from models.manifest import Normalization
 
-Norm = Literal["instance", "batch", "none"]
+Norm = Literal["instance", "batch", "none", "instance-affine"]
 
 SHUFFLES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 """Scale -> enlargement steps."""
@@ -34,9 +34,9 @@ class Generator(nn.Module):
 
 
 def norm_layer(norm: Norm, width: int) -> nn.Module:
-    """The layer for a name: instance (no parameters, no memory), batch (affine, with both) or none."""
-    if norm == "instance":
-        return nn.InstanceNorm2d(width)
+    """The layer for a name: instance (no parameters, no memory), the same with γ and β, batch (with all), or none."""
+    if norm in ("instance", "instance-affine"):
+        return nn.InstanceNorm2d(width, affine=norm == "instance-affine")
     return nn.BatchNorm2d(width) if norm == "batch" else nn.Identity()
 
 
@@ -44,9 +44,14 @@ def normalization_of(norm: Norm) -> Normalization:
     """What a `norm` argument means for whoever runs the network.
 
     Raises:
-        ConfigError: not one of the three.
+        ConfigError: not one of them.
     """
-    kinds: dict[str, Normalization] = {"instance": "picture", "batch": "fixed", "none": "none"}
+    kinds: dict[str, Normalization] = {
+        "instance": "picture",
+        "instance-affine": "picture",
+        "batch": "fixed",
+        "none": "none",
+    }
     if norm not in kinds:
         raise ConfigError(f"norm {norm!r} is unknown; use one of {', '.join(get_args(Norm))}.")
     return kinds[norm]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.errors import ConfigError
 from models.layers import Generator, Norm, norm_layer, normal_init, normalization_of
-from models.receptive import conv, enlarge, receptive_radius, transposed
+from models.receptive import bilinear, conv, enlarge, receptive_radius, transposed
 
 
 def c7s1(before: int, after: int, norm: Norm) -> nn.Sequential:
@@ -50,6 +53,40 @@ def resize_up(before: int, after: int, norm: Norm) -> nn.Sequential:
     )
 
 
+class BlurDown(nn.Module):
+    """[1 2 1]² / 16 at every other pixel, reflected border (Zhang 2019): halves without aliases."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        self.filter: Tensor
+        self.register_buffer("filter", torch.outer(line, line).repeat(width, 1, 1, 1), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(padded, self.filter, stride=2, groups=len(self.filter))
+
+
+def smooth_down(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """3 x 3 convolution, stride 1; norm; ReLU; blurred halving. CUT's in place of `down`."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=norm != "batch"),
+        norm_layer(norm, after),
+        nn.ReLU(),
+        BlurDown(after),
+    )
+
+
+def smooth_up(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """Enlargement through [1 3 3 1], which is bilinear; 3 x 3 convolution; norm; ReLU. CUT's in place of `up`."""
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+        nn.Conv2d(before, after, 3, padding=1, bias=norm != "batch"),
+        norm_layer(norm, after),
+        nn.ReLU(),
+    )
+
+
 def to_image(before: int, channels: int) -> nn.Sequential:
     """7 x 7 convolution with a reflected border; tanh."""
     return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(before, channels, 7), nn.Tanh())
@@ -86,6 +123,8 @@ class ResNetGenerator(Generator):
 
     Args:
         resize: enlarge by `resize_up` in place of transposed convolutions; as many parameters.
+        smooth: halve, enlarge or do both ("down", "up", "both") by `smooth_down` and `smooth_up` (Park et al. 2020);
+            as many parameters.
     """
 
     def __init__(
@@ -95,20 +134,28 @@ class ResNetGenerator(Generator):
         blocks: int = 9,
         norm: Norm = "instance",
         resize: bool = False,
+        smooth: str = "",
     ) -> None:
         super().__init__()
+        if smooth not in ("", "down", "up", "both") or (resize and smooth in ("up", "both")):
+            raise ConfigError(f"smooth {smooth!r} is unknown, or contradicts resize; use down, up or both.")
+        smooth_first, smooth_last = smooth in ("down", "both"), smooth in ("up", "both")
         self.channels, self.scale, self.multiple, self.minimum = channels, 1, 4, 8
         self.normalization = normalization_of(norm)
-        halves = [conv(3, stride=2)] * 2
-        doubles = [enlarge(2), conv(3)] * 2 if resize else [transposed(3, stride=2, padding=1)] * 2
+        halves = [conv(3), conv(3, stride=2)] * 2 if smooth_first else [conv(3, stride=2)] * 2
+        if smooth_last:
+            doubles = [bilinear(2), conv(3)] * 2
+        else:
+            doubles = [enlarge(2), conv(3)] * 2 if resize else [transposed(3, stride=2, padding=1)] * 2
         path = [conv(7), *halves, *[conv(3)] * (2 * blocks), *doubles, conv(7)]
         self.radius = receptive_radius(path, multiple=self.multiple)
 
+        halved = smooth_down if smooth_first else down
         self.encode = nn.Sequential(
-            c7s1(channels, width, norm), down(width, 2 * width, norm), down(2 * width, 4 * width, norm)
+            c7s1(channels, width, norm), halved(width, 2 * width, norm), halved(2 * width, 4 * width, norm)
         )
         self.transform = nn.Sequential(*(ResidualBlock(4 * width, norm) for _ in range(blocks)))
-        enlarged = resize_up if resize else up
+        enlarged = smooth_up if smooth_last else resize_up if resize else up
         self.decode = nn.Sequential(
             enlarged(4 * width, 2 * width, norm), enlarged(2 * width, width, norm), to_image(width, channels)
         )

@@ -9,13 +9,13 @@ from pathlib import Path
 import onnx
 
 from models.errors import BadModelFile, ConfigError
-from models.manifest import Manifest, Normalization, Task
+from models.manifest import Manifest, Task
 from translate.config import ImportConfig
 from translate.foreign.graph import Foreign, freed, has_manifest, read_foreign
 from translate.foreign.hints import read_hints
 from translate.foreign.judge import ALIKE_DB, complaints, psnr
 from translate.foreign.network import Batch, Network, Sizes, check_batch, measure_sizes, photograph
-from translate.foreign.reach import LIMIT, LONGEST, exact_radius, measure_reach
+from translate.foreign.reach import Seen, how_far
 from translate.foreign.values import GIVEN, Values, find_values
 from translate.foreign.wrap import raised, sealed, wrapped
 from translate.inference.model_file import check_model, read_bytes
@@ -97,44 +97,15 @@ def _import(foreign: Foreign, config: ImportConfig) -> Imported:
     restores = sizes.scale > 1 or psnr(result, picture) > ALIKE_DB
     warnings = complaints(result, values.run(network, picture), picture, sizes.scale, restores=restores)
     model = _newest(wrapped(free, sizes.channels, values.given, values.taken, bgr=values.bgr), picture)
-    seen = _seen(network, sizes, values, model, hints.normalization)
+    seen = how_far(network, sizes, values.given, values.taken, model.SerializeToString(), hints.normalization)
     draft, facts = _describe(foreign, config, sizes, values, seen)
     data, manifest = _measured(model, draft)
     facts.insert(2, Fact("size", *_size_text(sizes)))
     return Imported(install(data, config.name, replace=config.replace), manifest, tuple(facts), tuple(warnings))
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """How much of a picture a place of the result depends on."""
-
-    normalization: Normalization
-    radius: int
-    error: float
-    reason: str
-
-
-def _seen(
-    network: Network, sizes: Sizes, values: Values, model: onnx.ModelProto, known: tuple[Normalization, str]
-) -> _Seen:
-    normalization, reason = known
-    exact = exact_radius(model.SerializeToString(), sizes.multiple, sizes.scale)
-    if normalization == "picture":
-        return _Seen("picture", exact or 0, 0.0, reason)
-    if exact is not None and exact <= LIMIT:
-        return _Seen(normalization, exact, 0.0, f"by the arithmetic of its layers; {reason}")
-    reach = measure_reach(network, sizes, values.given, values.taken, exact)
-    if reach.radius is not None:
-        measured = f"measured: beyond, a change alters the result by at most {reach.error:.1e}; {reason}"
-        return _Seen(normalization, reach.radius, min(reach.error, 1.0), measured)
-    if exact is not None:
-        return _Seen(normalization, exact, 0.0, f"by the arithmetic of its layers; {reason}")
-    far = f"a change {LONGEST // 2} pixels away alters the result by {reach.farthest:.1e}"
-    return _Seen("picture", 0, 0.0, f"measured: {far}, so it looks at the whole picture")
-
-
 def _describe(
-    foreign: Foreign, config: ImportConfig, sizes: Sizes, values: Values, seen: _Seen
+    foreign: Foreign, config: ImportConfig, sizes: Sizes, values: Values, seen: Seen
 ) -> tuple[Manifest, list[Fact]]:
     """The Manifest, and what is worth saying of it, each with its reason."""
     larger = sizes.scale > 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from translate.foreign.graph import Range
 from translate.foreign.hints import RANGES, Hint
-from translate.foreign.network import Batch, Network
+from translate.foreign.network import Batch, Runs
 
 CLEARLY_DB = 1.0
 """By so much must another reading be nearer to the photograph than the usual one, to be preferred."""
@@ -32,7 +32,7 @@ class Reading:
 
 
 def readings(
-    network: Network, picture: Batch, scale: int, inputs: list[str], outputs: list[str], *, bgr: bool = False
+    network: Runs, picture: Batch, scale: int, inputs: list[str], outputs: list[str], *, bgr: bool = False
 ) -> list[Reading]:
     """Run a photograph through the network in each way."""
     found = []
@@ -82,7 +82,7 @@ def choose(found: list[Reading], usual: str, *, restores: bool) -> tuple[Reading
     return best, f"read so, {spread}"
 
 
-def choose_order(network: Network, picture: Batch, scale: int, given: Range, taken: Range) -> Hint:
+def choose_order(network: Runs, picture: Batch, scale: int, given: Range, taken: Range) -> Hint:
     """Whether red or blue comes first, by which of both gives the better picture; red where it makes no difference."""
     rgb, bgr = (
         psnr(shrunk(run_as(network, picture, given, taken, bgr=swap), scale), picture) for swap in (False, True)
@@ -139,7 +139,7 @@ def psnr(one: Batch, other: Batch) -> float:
     return float(-10 * np.log10(max(error, 1e-12))) if np.isfinite(error) else -np.inf
 
 
-def run_as(network: Network, picture: Batch, given: Range, taken: Range, *, bgr: bool) -> Batch:
+def run_as(network: Runs, picture: Batch, given: Range, taken: Range, *, bgr: bool) -> Batch:
     """RGB in [0, 1] through the network with its own ranges and order -> RGB, black 0, white 1, not cut off there."""
     low, high = given
     swapped = picture[:, ::-1] if bgr else picture

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -20,6 +20,13 @@ Batch = NDArray[np.float32]
 """[N, C, H, W]."""
 STARTS = (64, 128, 256, 512)
 """Sides that are tried first, the second side double: whoever takes multiples of a power of two takes one of them."""
+
+
+class Runs(Protocol):
+    """Whatever makes pictures of pictures, in its own ranges."""
+
+    def run(self, pictures: Batch) -> Batch:
+        """One pass: [N, C, H, W] -> [N, C, scale * H, scale * W]."""
 
 
 class Network:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import INPUT, OUTPUT
+from models.manifest import INPUT, OUTPUT, Normalization
 from models.receptive import Interval
 from translate.foreign.graph import Range
 from translate.foreign.judge import run_as
@@ -91,6 +91,42 @@ def measure_reach(network: Network, sizes: Sizes, given: Range, taken: Range, ex
     else:
         radius = min(max(radius, LIMIT), exact)
     return Reach(radius, float(effect[radius:].max(initial=0)), farthest)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How much of a picture a place of the result depends on."""
+
+    normalization: Normalization
+    radius: int
+    error: float
+    reason: str
+
+
+def how_far(
+    network: Network, sizes: Sizes, given: Range, taken: Range, model: bytes, known: tuple[Normalization, str]
+) -> Seen:
+    """By the arithmetic of the layers where that is short, else measured.
+
+    Args:
+        given, taken: black and white of what the network takes and gives.
+        model: the same as a graph with the contract's input and output.
+        known: the normalization that its operators show, and the reason.
+    """
+    normalization, reason = known
+    exact = exact_radius(model, sizes.multiple, sizes.scale)
+    if normalization == "picture":
+        return Seen("picture", exact or 0, 0.0, reason)
+    if exact is not None and exact <= LIMIT:
+        return Seen(normalization, exact, 0.0, f"by the arithmetic of its layers; {reason}")
+    reach = measure_reach(network, sizes, given, taken, exact)
+    if reach.radius is not None:
+        measured = f"measured: beyond, a change alters the result by at most {reach.error:.1e}; {reason}"
+        return Seen(normalization, reach.radius, min(reach.error, 1.0), measured)
+    if exact is not None:
+        return Seen(normalization, exact, 0.0, f"by the arithmetic of its layers; {reason}")
+    far = f"a change {LONGEST // 2} pixels away alters the result by {reach.farthest:.1e}"
+    return Seen("picture", 0, 0.0, f"measured: {far}, so it looks at the whole picture")
 
 
 def _beyond(effect: NDArray[np.float64], bound: float) -> int:

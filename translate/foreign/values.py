@@ -8,7 +8,7 @@ from translate.config import ImportConfig
 from translate.foreign.graph import Range
 from translate.foreign.hints import RANGES, Hint, Hints
 from translate.foreign.judge import choose, choose_order, readings, run_as
-from translate.foreign.network import Batch, Network, Sizes
+from translate.foreign.network import Batch, Runs, Sizes
 
 GIVEN = "as given"
 
@@ -35,12 +35,12 @@ class Values:
     def bgr(self) -> bool:
         return self.order.value == "bgr"
 
-    def run(self, network: Network, picture: Batch) -> Batch:
+    def run(self, network: Runs, picture: Batch) -> Batch:
         """RGB in [0, 1] through the network; black 0, white 1, not cut off there."""
         return run_as(network, picture, self.given, self.taken, bgr=self.bgr)
 
 
-def find_values(network: Network, sizes: Sizes, picture: Batch, hints: Hints, config: ImportConfig) -> Values:
+def find_values(network: Runs, sizes: Sizes, picture: Batch, hints: Hints, config: ImportConfig) -> Values:
     """Decide about each range and the order of channels."""
     usual = "0..1" if sizes.scale > 1 else "-1..1"
     both = _said(config.range)
