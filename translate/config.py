@@ -199,11 +199,12 @@ ValueRange = Literal["guess", "0..1", "-1..1", "0..255"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImportConfig:
-    """Bring another program's ONNX model into the user's folder. What is not said here is found by trying it on a
+    """Bring another program's model into the user's folder. What is not said here is found by trying it on a
     photograph, and printed with the reason."""
 
     file: Positional[Path]
-    """The .onnx file: one picture [N, C, H, W] of floats in, one out, by any names."""
+    """An .onnx file: one picture [N, C, H, W] of floats in, one out, by any names. Or published weights of a known
+    network (.pth, .pt, .ckpt, .safetensors; needs the extra 'train'), which are read without running their code."""
     name: str
     """What to call it: letters, digits, '.', '_' and '-'."""
     replace: bool = False
@@ -228,6 +229,11 @@ class ImportConfig:
     """Pictures that it makes, in words: 'night'."""
     license: str = ""
     """Terms of the weights, such as CC-BY-4.0."""
+    generator: str = ""
+    """Which generator, where a file of weights holds several (netG_A and netG_B, or one for each domain)."""
+    statistics: Literal["guess", "picture", "running"] = "guess"
+    """What BatchNorm in a file of weights works with. picture: the picture at hand, as Pix2Pix runs it; running: what it
+    learned, as SRGAN does. The family decides if not said."""
 
     def __post_init__(self) -> None:
         check(

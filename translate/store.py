@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -16,7 +18,12 @@ from models.manifest import Manifest
 from translate.inference.model_file import check_model, read_manifest
 
 FILE_NAME = "model.onnx"
+RECORD_NAME = "model.json"
+"""Beside an installed file: its SHA-256, and where it is from."""
 MAX_NAME_BYTES = 100
+MAX_RECORD_BYTES = 100_000
+Origin = Literal["shipped", "imported", "downloaded", "user"]
+"""user: put there by hand."""
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices, to Windows, whatever follows
 
@@ -28,8 +35,10 @@ class InstalledModel:
     name: str
     path: Path
     manifest: Manifest | None
-    origin: Literal["shipped", "user"]
+    origin: Origin
     problem: str = ""
+    sha256: str = ""
+    """As recorded when it was installed, or of the file as it is where nothing was recorded."""
 
 
 def user_folder() -> Path:
@@ -51,17 +60,20 @@ def list_models() -> list[InstalledModel]:
 def find_model(name_or_path: str | Path) -> Path:
     """The file of an installed model's name, or the path that was given.
 
+    A file with a record beside it (RECORD_NAME) is compared with the hash in there.
+
     Raises:
         UnknownModel: no such name; names the near ones.
         UsageError: a path where no file is.
+        BadModelFile: the file is not the one that was installed.
     """
     given = str(name_or_path)
     files = _files()
     if isinstance(name_or_path, str) and given in files:
-        return files[given][0]
+        return _unchanged(files[given][0])
     path = Path(given)
     if path.is_file():
-        return path
+        return _unchanged(path)
     if isinstance(name_or_path, Path) or len(path.parts) > 1 or path.suffix == ".onnx":
         raise UsageError(f"there is no model file at {given}.")
     raise UnknownModel(given, known=files, hint="Or give the path of an .onnx file.")
@@ -93,9 +105,20 @@ def check_name(name: str, *, replace: bool = False) -> None:
         )
 
 
-def install(model: bytes, name: str, *, replace: bool = False) -> Path:
+def install(
+    model: bytes,
+    name: str,
+    *,
+    replace: bool = False,
+    origin: Literal["imported", "downloaded"] = "imported",
+    source: str = "",
+) -> Path:
     """Keep a model file under a name in the user's folder, whole or not at all, and give its path back.
 
+    Its hash is recorded beside it, with where it is from.
+
+    Args:
+        source: the file or repository that it is from, in words.
     Raises:
         ConfigError: the name cannot be one, or is taken.
         BadModelFile, BadManifest: the bytes are not a model file that `translate run` takes, or cannot be written.
@@ -105,26 +128,91 @@ def install(model: bytes, name: str, *, replace: bool = False) -> Path:
     check_model(model, path)
     from translate.images import write_bytes  # at import it brings picture libraries, which a listing needs not
 
+    record = {"sha256": hashlib.sha256(model).hexdigest(), "origin": origin, "source": source}
     try:
+        if path.exists():  # a record of what was there before would speak against what comes
+            _record_of(path).unlink(missing_ok=True)
         write_bytes(model, path)
-    except BadPicture as error:
+        write_bytes((json.dumps(record, indent=1) + "\n").encode(), _record_of(path))
+    except (BadPicture, OSError) as error:
         raise BadModelFile(str(error)) from None
     return path
 
 
-def _files() -> dict[str, tuple[Path, Literal["shipped", "user"]]]:
-    found: dict[str, tuple[Path, Literal["shipped", "user"]]] = {}
-    folders: tuple[tuple[Path, Literal["shipped", "user"]], ...] = (
-        (shipped_folder(), "shipped"),
-        (user_folder(), "user"),
-    )
+def remove_model(name: str) -> Path:
+    """Delete an own model, and give back the path that it had.
+
+    Raises:
+        UnknownModel: no such name; names the near ones.
+        UsageError: it came with the application, or cannot be deleted.
+    """
+    files = _files()
+    if name not in files:
+        own = [known for known, (_, origin) in files.items() if origin != "shipped"]
+        raise UnknownModel(name, known=own, hint="These are the ones that can be removed.")
+    path, origin = files[name]
+    if origin == "shipped":
+        raise UsageError(f"{name} came with the application and goes with it; only imported models are removed.")
+    try:
+        path.unlink()
+        _record_of(path).unlink(missing_ok=True)
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+    except OSError as error:
+        raise UsageError(f"cannot remove {path}: {error.strerror}.") from None
+    return path
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(RECORD_NAME)
+
+
+def _record(path: Path) -> dict[str, str]:
+    """What was recorded of an installed file; empty where nothing was, or nothing that can be read."""
+    if path.name != FILE_NAME:
+        return {}
+    try:
+        if _record_of(path).stat().st_size > MAX_RECORD_BYTES:
+            return {}
+        values = json.loads(_record_of(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: value for key, value in values.items() if isinstance(value, str)} if isinstance(values, dict) else {}
+
+
+def _unchanged(path: Path) -> Path:
+    recorded = _record(path).get("sha256")
+    if recorded and _hash(path) != recorded:
+        raise BadModelFile(
+            f"{path} is not the file that was installed: its SHA-256 is not {recorded[:12]}..., as {RECORD_NAME} "
+            f"beside it says. Import it again; if you changed it yourself, delete {RECORD_NAME}."
+        )
+    return path
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadModelFile(f"cannot read {path}: {error.strerror}.") from None
+
+
+def _files() -> dict[str, tuple[Path, Origin]]:
+    found: dict[str, tuple[Path, Origin]] = {}
+    folders: tuple[tuple[Path, Origin], ...] = ((shipped_folder(), "shipped"), (user_folder(), "user"))
     for folder, origin in folders:
         found.update({path.parent.name: (path, origin) for path in folder.glob(f"*/{FILE_NAME}")})
     return found
 
 
-def _describe(name: str, path: Path, origin: Literal["shipped", "user"]) -> InstalledModel:
+def _describe(name: str, path: Path, origin: Origin) -> InstalledModel:
+    recorded = _record(path) if origin == "user" else {}
+    origins: dict[str, Origin] = {"imported": "imported", "downloaded": "downloaded"}
+    origin = origins.get(recorded.get("origin", ""), origin)
+    sha256 = recorded.get("sha256", "")
     try:
-        return InstalledModel(name, path, read_manifest(path), origin)
+        sha256 = sha256 or _hash(path)
+        return InstalledModel(name, path, read_manifest(path), origin, sha256=sha256)
     except TranslateError as error:
-        return InstalledModel(name, path, None, origin, str(error))
+        return InstalledModel(name, path, None, origin, str(error), sha256)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 
-from models.errors import BadModelFile, ConfigError
+from models.errors import BadModelFile, ConfigError, MissingExtra
 from models.manifest import Manifest, Task
 from translate.config import ImportConfig
 from translate.foreign.graph import Foreign, freed, has_manifest, read_foreign
@@ -22,6 +22,7 @@ from translate.inference.model_file import check_model, read_bytes
 from translate.store import check_name, install
 from translate.version import VERSION
 
+WEIGHTS = (".pth", ".pt", ".ckpt", ".safetensors")
 SAME_DB = 80.0
 """A graph brought to a newer opset is kept where its results are this near to those of the original."""
 
@@ -48,15 +49,20 @@ class Imported:
 
 
 def import_model(config: ImportConfig) -> Imported:
-    """Import an ONNX file into the user's folder.
+    """Import an ONNX file, or published weights, into the user's folder.
 
-    One of ours is kept as it is. Of another, what its graph does not say is found by trying it on a photograph.
+    One of ours is kept as it is. Of another, what the file does not say is found by trying it on a photograph.
 
     Raises:
         ConfigError: the name is taken or cannot be one, or an option contradicts the file.
         BadModelFile: no ONNX file, not safe, or not one that can be brought to our contract; says why.
     """
+    if config.file.suffix.lower() in WEIGHTS:
+        return _import_weights(config)
     check_name(config.name, replace=config.replace)
+    for_weights = [f"--{name}" for name in ("generator", "statistics") if getattr(config, name) not in ("", "guess")]
+    if for_weights:
+        raise ConfigError(f"{', '.join(for_weights)} is for files of weights ({', '.join(WEIGHTS)}).")
     data = read_bytes(config.file)
     if has_manifest(data, config.file):
         return _keep(config, data)
@@ -64,6 +70,14 @@ def import_model(config: ImportConfig) -> Imported:
         return _import(read_foreign(data, config.file), config)
     except BadModelFile as error:
         raise BadModelFile(f"cannot import {config.file}: {error}") from None
+
+
+def _import_weights(config: ImportConfig) -> Imported:
+    try:
+        from translate.foreign.weights import import_weights
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", f"the import of {config.file.suffix} files (which uses {error.name})") from None
+    return import_weights(config)
 
 
 def _keep(config: ImportConfig, data: bytes) -> Imported:
@@ -78,7 +92,7 @@ def _keep(config: ImportConfig, data: bytes) -> Imported:
     ]
     if said:
         raise ConfigError(f"{config.file} has a Manifest of its own, which {', '.join(said)} cannot change.")
-    path = install(data, config.name, replace=config.replace)
+    path = install(data, config.name, replace=config.replace, origin="imported", source=config.file.name)
     return Imported(path, manifest, (Fact("manifest", manifest.name, "the file describes itself; kept as it is"),), ())
 
 
@@ -100,8 +114,9 @@ def _import(foreign: Foreign, config: ImportConfig) -> Imported:
     seen = how_far(network, sizes, values.given, values.taken, model.SerializeToString(), hints.normalization)
     draft, facts = _describe(foreign, config, sizes, values, seen)
     data, manifest = _measured(model, draft)
-    facts.insert(2, Fact("size", *_size_text(sizes)))
-    return Imported(install(data, config.name, replace=config.replace), manifest, tuple(facts), tuple(warnings))
+    facts.insert(2, Fact("size", *size_text(sizes)))
+    path = install(data, config.name, replace=config.replace, origin="imported", source=config.file.name)
+    return Imported(path, manifest, tuple(facts), tuple(warnings))
 
 
 def _describe(
@@ -149,7 +164,8 @@ def _describe(
     return manifest, facts
 
 
-def _size_text(sizes: Sizes) -> tuple[str, str]:
+def size_text(sizes: Sizes) -> tuple[str, str]:
+    """The rule of sizes, in words, and the reason."""
     if sizes.multiple == sizes.minimum == 1:
         return "any", "measured"
     return f"multiples of {sizes.multiple} from {sizes.minimum} pixels", "measured; other pictures are padded"
