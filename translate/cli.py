@@ -20,7 +20,7 @@ HELP = """usage: translate COMMAND ...
 Turn one kind of picture into another.
 
   run      convert pictures and folders: translate run pictures -m texture-x4 -o out
-  models   list, show NAME, import FILE or zoo: the models that are here, and the networks that can be trained
+  models   list, show NAME, import FILE, remove NAME or zoo: the models that are here, and the networks that can be trained
   app      serve the web page
   train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
   export   turn a training run into one .onnx file
@@ -200,19 +200,24 @@ def _export(arguments: list[str]) -> int:
 
 
 def _models(arguments: list[str]) -> int:
-    what, *names = arguments or ["list"]
+    what, *names = [word for word in arguments if word != "--json"] or ["list"]
+    json = "--json" in arguments and what in ("list", "show")
     if what in ("-h", "--help"):
         print(MODELS_HELP, end="")
     elif what == "list" and not names:
         from translate.console import print_models
         from translate.store import list_models
 
-        print_models(list_models())
+        print_models(list_models(), json=json)
     elif what == "show" and len(names) == 1:
-        from translate.console import print_manifest
-        from translate.store import find_model
+        from translate.console import print_model
+        from translate.store import describe_model
 
-        print_manifest(find_model(names[0]))
+        print_model(describe_model(names[0]), json=json)
+    elif what == "remove" and len(names) == 1:
+        from translate.store import remove_model
+
+        print(f"removed {remove_model(names[0])}")
     elif what == "import":
         from translate.config import ImportConfig
 
@@ -231,15 +236,16 @@ def _models(arguments: list[str]) -> int:
 
         print_zoo(zoo_table())
     else:
-        raise UsageError("say translate models list, show NAME, import FILE --name NAME, or zoo.")
+        raise UsageError("say translate models list, show NAME, import FILE --name NAME, remove NAME, or zoo.")
     return 0
 
 
-MODELS_HELP = """usage: translate models [list | show NAME | import FILE --name NAME | zoo]
+MODELS_HELP = """usage: translate models [list | show NAME | import FILE --name NAME | remove NAME | zoo] [--json]
 
-  list    the models that can be run (the default)
-  show    what one model, or an .onnx file, says of itself
-  import  bring another program's .onnx file here; `translate models import --help` tells more
+  list    the models that can be run (the default); --json for programs
+  show    what one model, or an .onnx file, says of itself; --json for programs
+  import  bring another program's .onnx file, or published weights, here; `translate models import --help` tells more
+  remove  delete a model of your own
   zoo     the networks that can be trained, with parameters and multiply-adds (needs the extra 'train')
 """
 

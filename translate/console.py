@@ -11,7 +11,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from json import dumps
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from translate.describe import SHORT_HASH, as_json, described
 from translate.report import LeftOutFiles, Outcome, Preview, Report, amount
 
 if TYPE_CHECKING:
@@ -190,30 +191,40 @@ def print_preview(found: Preview, *, as_json: bool, verbose: bool = False) -> No
     )
 
 
-def print_models(models: Sequence[InstalledModel]) -> None:
-    """One line a model."""
-    table = _table("name", "task", "scale", "what for", "licence", "size", "origin")
+def print_models(models: Sequence[InstalledModel], *, json: bool = False) -> None:
+    """One line a model, or JSON."""
+    if json:
+        print(dumps([as_json(model) for model in models], indent=1))
+        return
+    table = _table("name", "task", "scale", "what for", "licence", "size", "origin", "sha256")
     for model in models:
         size = f"{model.path.stat().st_size / 1e6:.1f} MB"
         if model.manifest is None:
-            table.add_row(model.name, "broken", "", model.problem, "", size, model.origin)
+            table.add_row(model.name, "broken", "", model.problem, "", size, model.origin, model.sha256[:SHORT_HASH])
             continue
         manifest = model.manifest
         purpose = f"{manifest.source} → {manifest.target}"
-        table.add_row(*(model.name, manifest.task, f"x{manifest.scale}", purpose, manifest.license, size, model.origin))
+        table.add_row(
+            *(model.name, manifest.task, f"x{manifest.scale}", purpose, manifest.license, size),
+            *(model.origin, model.sha256[:SHORT_HASH]),
+        )
     if models:
         _show(table)
     else:
         print("no models installed.")
 
 
-def print_manifest(path: Path) -> None:
-    """What a model file says of itself, one line a field."""
-    from translate.inference.model_file import read_manifest
-
-    print(f"file: {path}")
-    for name, value in asdict(read_manifest(path)).items():
-        print(f"{name}: {value}")
+def print_model(model: InstalledModel, *, json: bool = False) -> None:
+    """What a model says of itself, one line each, or JSON."""
+    if json:
+        print(dumps(as_json(model), indent=1))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, value in described(model):
+        table.add_row(name, value)
+    _show(table)
 
 
 def print_imported(imported: Imported) -> None:

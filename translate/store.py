@@ -57,6 +57,22 @@ def list_models() -> list[InstalledModel]:
     return [_describe(name, path, origin) for name, (path, origin) in sorted(_files().items())]
 
 
+def describe_model(name_or_path: str | Path) -> InstalledModel:
+    """What is known of a model.
+
+    Raises:
+        UnknownModel, UsageError, BadModelFile: as `find_model`.
+        BadManifest: it does not describe itself, or badly.
+    """
+    path = find_model(name_or_path)
+    named = _files().get(str(name_or_path))
+    name, origin = (str(name_or_path), named[1]) if named and named[0] == path else (path.name, "user")
+    model = _describe(name, path, origin)
+    if model.manifest is None:
+        read_manifest(path)  # which says why, as the kind of error that it is
+    return model
+
+
 def find_model(name_or_path: str | Path) -> Path:
     """The file of an installed model's name, or the path that was given.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,11 @@ MAX_BYTES = 2 * 2**30
 WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "weights", "net")
 """Keys that wrap a state dict; the averaged weights first, for those are what the authors show."""
 GENERATORS = re.compile(
-    r"(?P<ema>ema_)?(?P<kind>generators?|net_?[gG]|g_?ema|gen|G|model)(?P<more>_ema)?(?P<which>[_.](?!ema)\w+)?"
+    r"(?P<ema>ema_)?(?P<kind>generators?|net_?[gG]|g_?ema|gen|[gG]|model)(?P<more>_ema)?(?P<which>[_.](?!ema)\w+)?"
 )
 """Names of generators among the networks in a file: netG, netG_A, generator_ema, generators.zebra, g_ema, G_AB ..."""
 OTHERS = re.compile(
-    r"(discriminators?|net_?[dDF]|dis|disc|D)(_\w+)?|opt|.*optim.*|.*scheduler.*|.*loss.*|hparams|step_counter"
+    r"(discriminators?|net_?[dDF]|dis|disc|[dD])(_\w+)?|opt|.*optim.*|.*scheduler.*|.*loss.*|hparams|step_counter"
 )
 PREFIXES = ("module.", "_orig_mod.")
 
@@ -61,7 +62,8 @@ def _load(path: Path) -> Any:
             return load_file(path)
         if zipfile.is_zipfile(path):
             _check_archive(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of formats that are refused further down
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise BadModelFile(_refused(str(error)) or damaged) from None
     except SafetensorError as error:
