@@ -44,5 +44,5 @@ $(base): pyproject.toml | $(bin)/python
 	@touch $@
 
 $(full): pyproject.toml | $(bin)/python
-	$(bin)/python -m pip install --disable-pip-version-check --quiet --editable '.[train,cuda,dev]'
+	$(bin)/python -m pip install --disable-pip-version-check --quiet --editable '.[train,published,cuda,dev]'
 	@touch $@ $(base)

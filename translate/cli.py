@@ -20,7 +20,7 @@ HELP = """usage: translate COMMAND ...
 Turn one kind of picture into another.
 
   run      convert pictures and folders: translate run pictures -m texture-x4 -o out
-  models   list, show NAME, import FILE, remove NAME or zoo: the models that are here, and the networks that can be trained
+  models   list, show, import, remove or zoo: the models that are here, and the networks that can be trained
   app      serve the web page
   train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
   export   turn a training run into one .onnx file

@@ -232,8 +232,8 @@ class ImportConfig:
     generator: str = ""
     """Which generator, where a file of weights holds several (netG_A and netG_B, or one for each domain)."""
     statistics: Literal["guess", "picture", "running"] = "guess"
-    """What BatchNorm in a file of weights works with. picture: the picture at hand, as Pix2Pix runs it; running: what it
-    learned, as SRGAN does. The family decides if not said."""
+    """What BatchNorm in a file of weights works with. picture: the picture at hand, as Pix2Pix runs it; running: what
+    it learned, as SRGAN does. The family decides if not said."""
 
     def __post_init__(self) -> None:
         check(

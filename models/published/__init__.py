@@ -1,1 +1,1 @@
-"""Weights that other projects have published: read without running anything of theirs, recognised by keys and shapes."""
+"""Weights that other projects have published: read without running their code, recognised by keys and shapes."""

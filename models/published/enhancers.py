@@ -52,11 +52,10 @@ def rrdb(weights: Weights) -> list[Published]:
         ("RRDB_trunk.{i}.RDB{j}.conv{k}", "conv_first", "trunk_conv"),
         ("body.{i}.rdb{j}.conv{k}", "conv_first", "conv_body"),
     )
-    for dense, head, after in schemes:
-        if f"{dense.format(i=0, j=1, k=1)}.weight" in weights and _is_conv(weights, head, 3):
-            break
-    else:
+    known = [s for s in schemes if f"{s[0].format(i=0, j=1, k=1)}.weight" in weights and _is_conv(weights, s[1], 3)]
+    if not known:
         return []
+    dense, head, after = known[0]
     start = re.escape(dense.partition("{")[0])
     blocks = len({m[1] for key in weights if (m := re.match(rf"{start}(\d+)\.(?:RDB|rdb)\d\.", key))})
     if head == "model.0":
@@ -108,13 +107,13 @@ def compact(weights: Weights) -> list[Published]:
         layers: dict[str, str | float] = {f"body.{n}": f"body.{n}" for n in range(0, end, 2)}
         layers |= {f"body.{n}": f"body.{n}" if learned else slope for n in range(1, end, 2)}
         layers["to_image.0"] = f"body.{end}"
-        found += _filled(
-            COMPACT, weights, layers, "compact", channels=channels, width=width, convs=convs, scale=scale
-        )
+        found += _filled(COMPACT, weights, layers, "compact", channels=channels, width=width, convs=convs, scale=scale)
     return found
 
 
-def _filled(family: str, weights: Weights, layers: dict[str, str | float], base: str, **arguments: int) -> list[Published]:
+def _filled(
+    family: str, weights: Weights, layers: dict[str, str | float], base: str, **arguments: int
+) -> list[Published]:
     name, left, network = build(base, **arguments)
     notes = fill(network, weights, layers, family)
     return [

@@ -144,9 +144,7 @@ def _chosen(tensors: dict[str, Any], wanted: str) -> dict[str, Any]:
             raise BadModelFile(f"it holds {', '.join(groups)}, no generator: the other half of a training run.")
         return tensors
     averaged = {found["which"] for found, _ in named.values() if _averaged(found)}
-    best = {
-        top: group for top, (found, group) in named.items() if _averaged(found) or found["which"] not in averaged
-    }
+    best = {top: group for top, (found, group) in named.items() if _averaged(found) or found["which"] not in averaged}
     names = {re.sub(r"^(generators?|net_?G|G)[._]", "", top): group for top, group in best.items()}
     if not wanted and len(names) == 1:
         return _stripped(next(iter(names.values())))

@@ -48,6 +48,4 @@ def other(weights: Weights) -> Other | None:
     rule = found.size_requirements
     if rule.square:
         raise BadCheckpoint(f"it is {name} for spandrel, which takes square pictures only.")
-    return Other(
-        found.model.eval(), name, found.input_channels, found.scale, rule.multiple_of or 1, rule.minimum or 1
-    )
+    return Other(found.model.eval(), name, found.input_channels, found.scale, rule.multiple_of or 1, rule.minimum or 1)

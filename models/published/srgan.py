@@ -18,7 +18,7 @@ LEAKY = 0.2
 
 @dataclass(frozen=True)
 class Layout:
-    """Names of layers. {i} counts blocks and enlargements, {n} is the number of blocks plus `first`; {m} is one more."""
+    """Names of layers. {i} counts blocks and enlargements; {n} is the number of blocks plus `first`, {m} one more."""
 
     who: str
     head: str
@@ -94,7 +94,7 @@ LAYOUTS = (
 
 
 def srgan(weights: Weights) -> list[Published]:
-    """Every way to read the file, the published one first: whether tanh ends it and ImageNet's means go in, no key says."""
+    """Every way to read the file, the published one first: no key says whether tanh ends it and ImageNet's means go in."""
     net = {key.removeprefix("net."): value for key, value in weights.items()}  # sgrvinod's GAN around its SRResNet
     for layout in LAYOUTS:
         head = net.get(f"{layout.head}.weight")

@@ -62,7 +62,8 @@ def _filled(family: str, weights: Weights, layers: dict[str, str | float], depth
         ups = [ours.rpartition(".")[0] for ours in layers if re.fullmatch(r"(up\.\d+|down\.[1-9]\d*)\.1", ours)]
         weights = without_biases(weights, ((str(layers[f"{ours}.1"]), str(layers[f"{ours}.2"])) for ours in ups))
     if norm != "batch" and f"down.{depth - 1}.2" in layers:
-        weights = {key: value for key, value in weights.items() if not key.startswith(f"{layers[f'down.{depth - 1}.2']}.")}
+        deepest = f"{layers[f'down.{depth - 1}.2']}."  # mmagic's has none; a fork's is not used
+        weights = {key: value for key, value in weights.items() if not key.startswith(deepest)}
     name, arguments, network = build(
         {7: "unet_128"}.get(depth, "unet_256"),
         channels=same_channels(weights[f"{head}.weight"].shape[1], weights[f"{tail}.weight"].shape[1]),

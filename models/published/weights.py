@@ -44,7 +44,7 @@ class Published:
 
 
 def build(base: str, **arguments: Any) -> tuple[str, dict[str, Any], Generator]:
-    """A network of the zoo, the name in it that suits the arguments best, and the arguments that the name leaves open."""
+    """A network of the zoo: the name that suits the arguments best, the arguments that it leaves open, and itself."""
     named = {key: f"{base}_x{value}" for key, value in arguments.items() if key == "scale"}
     name = named.get("scale", base)
     if name in GENERATORS:
@@ -165,5 +165,6 @@ def swap_channels(network: Generator) -> None:
 
 def _flipped(weight: Tensor, axis: int, channels: int) -> Tensor:
     """Colours reversed; each may be several planes that pixels are shuffled into or out of."""
-    planes = weight.unflatten(axis, (channels, -1))
-    return planes.flip(axis).flatten(axis, axis + 1)
+    shape = weight.shape
+    planes = weight.reshape(*shape[:axis], channels, -1, *shape[axis + 1 :])
+    return planes.flip(axis).reshape(shape)

@@ -26,7 +26,9 @@ model.19 256,128,3,3 t
 model.22 128,64,3,3 t
 model.26 3,64,7,7 b
 """
-RESNET_9_STRAY = RESNET_9 + """
+RESNET_9_STRAY = (
+    RESNET_9
+    + """
 model.2 64 s
 model.5 128 s
 model.8 256 s
@@ -35,6 +37,7 @@ model.{10-18}.conv_block.6 256 s
 model.20 128 s
 model.23 64 s
 """
+)
 RESNET_6_BATCH_DROPOUT = """
 model.1 64,3,7,7
 model.2 64 n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -80,8 +81,8 @@ def test_published_sizes(layout: str, parameters: int) -> None:
 def test_forks_name_blocks_as_they_like_and_give_biases_to_everything() -> None:
     weights = weights_of(layouts.RESNET_6_BATCH_DROPOUT, 8)
     for key in [key for key in weights if weights[key].ndim == 4]:
-        weights.setdefault(key.replace("weight", "bias"), torch.randn(weights[key].shape[0 if "6" not in key[6:8] else 0]))
-    weights["model.16.bias"], weights["model.19.bias"] = torch.randn(16), torch.randn(8)
+        transposed = key in ("model.16.weight", "model.19.weight")
+        weights.setdefault(key.replace("weight", "bias"), torch.randn(weights[key].shape[transposed]))
     renamed = {key.replace("conv_block", "residual"): value for key, value in weights.items()}
     (published,) = recognise(renamed)
     with torch.no_grad():
@@ -113,7 +114,7 @@ def renamed(weights: Weights, names: dict[str, str]) -> Weights:
         key = names[old] + key.removeprefix(old)
         if names is NEW:
             key = key.replace("RDB", "rdb")
-        found[key.replace(".0.weight", ".weight").replace(".0.bias", ".bias") if "conv" in key and "db" in key.lower() else key] = value
+        found[re.sub(r"(db\d\.conv\d)\.0", r"\1", key, flags=re.IGNORECASE)] = value
     return found
 
 

@@ -114,7 +114,7 @@ def test_pickled_programs_are_never_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save(content, "w.pth", _use_new_zipfile_serialization=not old)
-    with pytest.raises(BadModelFile, match=r"pickled program.*(torch\.nn|pathlib|getattr).*run code from its author.*Ask"):
+    with pytest.raises(BadModelFile, match=r"pickled program.*(torch\.nn|pathlib|getattr).*run code from .*Ask"):
         read_weights(Path("w.pth"))
     assert not Path("trace").exists()
 
