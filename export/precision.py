@@ -157,13 +157,15 @@ def _pytorch(generator: nn.Module, manifest: Manifest, precision: str) -> Networ
     if precision != "fp32":
         kind = {"fp16": torch.float16, "bf16": torch.bfloat16}[precision]
 
-        def rounded(values: Tensor) -> Tensor:
-            return values.to(kind).float()
+        def rounded(values: Any) -> Any:
+            if isinstance(values, Tensor):
+                return values.to(kind).float() if values.is_floating_point() else values
+            return type(values)(map(rounded, values)) if isinstance(values, tuple | list) else values
 
         def before(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             return tuple(map(rounded, inputs))
 
-        def after(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        def after(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> Any:
             return rounded(output)
 
         for layer in network.modules():

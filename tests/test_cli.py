@@ -190,7 +190,24 @@ def test_models_list_and_show(tmp_path: Path, model: str, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert [word in out for word in ("stand-in", "super-resolution", "x2", "CC0", "user", "broken")] == [True] * 6
     assert main(["models", "show", model]) == 0
-    assert "license: CC0" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert re.search(r"^licence +CC0 *$", out, re.MULTILINE)
+    assert re.search(r"^scale +x2 *$", out, re.MULTILINE)
+    assert not re.search(r"None|\{|\(|'", out)  # words, not Python
+
+
+def test_models_as_json_and_their_removal(tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list", "--json"]) == 0
+    listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert main(["models", "show", model, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert listed[model] == shown
+    assert (shown["manifest"]["license"], shown["manifest"]["scale"], shown["origin"]) == ("CC0", 2, "user")
+    assert (len(shown["sha256"]), shown["problem"]) == (64, "")
+    assert main(["models", "remove", "texture-x4"]) == 2
+    assert "came with the application" in capsys.readouterr().err
+    assert main(["models", "remove", model]) == 0
+    assert not (tmp_path / "models" / model).exists()
 
 
 def test_parts_that_are_not_installed_are_named(

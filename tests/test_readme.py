@@ -29,7 +29,7 @@ def help_of(*command: str) -> str:
 def test_commands_and_their_options_exist(line: str) -> None:
     _, command, *words = line.split()
     assert command in COMMANDS
-    method = words[:1] if command == "train" else []
+    method = words[:1] if command == "train" or words[:1] == ["import"] else []
     known = help_of(command, *method)
     for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", line):
         assert option in known or option == "--recipe", f"{option} is not in translate {command} --help"
@@ -37,7 +37,17 @@ def test_commands_and_their_options_exist(line: str) -> None:
 
 def test_options_named_in_the_text_exist() -> None:
     helps = "".join(
-        help_of(*c) for c in (["run"], ["export"], ["app"], ["train"], ["train", "srgan"], ["train", "pix2pix"])
+        help_of(*c)
+        for c in (
+            ["run"],
+            ["export"],
+            ["models"],
+            ["models", "import"],
+            ["app"],
+            ["train"],
+            ["train", "srgan"],
+            ["train", "pix2pix"],
+        )
     )
     for option in set(re.findall(r"`(--[a-z][a-z-]*)", README)):
         assert option in helps, option

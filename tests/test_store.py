@@ -1,3 +1,5 @@
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,7 @@ from onnx_models import make_model
 
 from models.errors import BadModelFile, ConfigError, UnknownModel, UsageError
 from translate import store
-from translate.store import find_model, install, list_models, shipped_folder
+from translate.store import describe_model, find_model, install, list_models, remove_model, shipped_folder
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def test_installed_models_are_found(shipped: Path, tmp_path: Path, name: str):
     path = install(model, name)
     assert path == find_model(name) == tmp_path / "own" / name / "model.onnx"
     assert path.read_bytes() == model
-    assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["model.json", "model.onnx"]
 
 
 @pytest.mark.parametrize(
@@ -130,3 +132,62 @@ def test_without_any_folder_nothing_is_listed(tmp_path: Path, monkeypatch: pytes
 def test_the_shipped_folder_is_part_of_the_package():
     assert shipped_folder().name == "pretrained"
     assert shipped_folder().parent.name == "models"
+
+
+def test_an_installed_file_is_held_to_its_hash(shipped: Path, tmp_path: Path):
+    model = make_model(tmp_path / "m.onnx").read_bytes()
+    path = install(model, "mine", origin="downloaded", source="somebody/mine")
+    record = json.loads((path.parent / "model.json").read_text())
+    assert record == {"sha256": hashlib.sha256(model).hexdigest(), "origin": "downloaded", "source": "somebody/mine"}
+    assert describe_model("mine").sha256 == record["sha256"]
+    path.write_bytes(make_model(tmp_path / "other.onnx", scale=2).read_bytes())
+    for given in ("mine", path, str(path)):
+        with pytest.raises(BadModelFile, match=r"not the file that was installed.*model\.json.*Import it again"):
+            find_model(given)
+    install(model, "mine", replace=True)
+    assert find_model("mine") == path
+    path.write_bytes(b"changed by hand")
+    (path.parent / "model.json").unlink()
+    assert find_model("mine") == path
+
+
+@pytest.mark.parametrize("record", [b"", b"[1]", b"{", b'{"sha256": 3}', b"\xff", b" " * 200_000])
+def test_a_damaged_record_says_nothing(shipped: Path, tmp_path: Path, record: bytes):
+    path = install(make_model(tmp_path / "m.onnx").read_bytes(), "mine")
+    (path.parent / "model.json").write_bytes(record)
+    assert find_model("mine") == path
+    assert describe_model("mine").origin == "user"
+
+
+def test_listing_tells_where_models_are_from(shipped: Path, tmp_path: Path):
+    model = make_model(tmp_path / "m.onnx").read_bytes()
+    install(model, "brought")
+    install(model, "fetched", origin="downloaded")
+    make_model(tmp_path / "own" / "laid" / "model.onnx")
+    assert {m.name: m.origin for m in list_models()} == {
+        "brought": "imported", "fetched": "downloaded", "laid": "user", "texture-x4": "shipped"
+    }  # fmt: skip
+    assert len({m.sha256 for m in list_models() if m.name in ("brought", "fetched", "laid")}) <= 2
+    assert all(len(m.sha256) == 64 for m in list_models())
+
+
+def test_own_models_are_removed(shipped: Path, tmp_path: Path):
+    path = install(make_model(tmp_path / "m.onnx").read_bytes(), "mine")
+    assert remove_model("mine") == path
+    assert not path.parent.exists()
+    with pytest.raises(UnknownModel, match=r"no model named 'mine'.*can be removed"):
+        remove_model("mine")
+
+
+def test_removal_leaves_what_is_not_its_own(shipped: Path, tmp_path: Path):
+    path = install(make_model(tmp_path / "m.onnx").read_bytes(), "mine")
+    (path.parent / "notes.txt").write_text("mine")
+    remove_model("mine")
+    assert [file.name for file in path.parent.iterdir()] == ["notes.txt"]
+    with pytest.raises(UsageError, match="came with the application"):
+        remove_model("texture-x4")
+    with pytest.raises(UnknownModel):
+        remove_model("../texture-x4")
+    install(make_model(tmp_path / "m.onnx").read_bytes(), "texture-x4", replace=True)
+    remove_model("texture-x4")  # the own one
+    assert find_model("texture-x4") == shipped

@@ -48,4 +48,9 @@ def other(weights: Weights) -> Other | None:
     rule = found.size_requirements
     if rule.square:
         raise BadCheckpoint(f"it is {name} for spandrel, which takes square pictures only.")
-    return Other(found.model.eval(), name, found.input_channels, found.scale, rule.multiple_of or 1, rule.minimum or 1)
+    body = found.model.eval()
+    for layer in body.modules():
+        if hasattr(layer, "update_params"):  # SPAN folds its layers anew in every pass, on which the exporter crashes
+            layer.update_params()
+            layer.update_params = lambda: None
+    return Other(body, name, found.input_channels, found.scale, rule.multiple_of or 1, rule.minimum or 1)

@@ -94,7 +94,7 @@ LAYOUTS = (
 
 
 def srgan(weights: Weights) -> list[Published]:
-    """Every way to read the file, the published one first: no key says whether tanh ends it and ImageNet's means go in."""
+    """Every way to read the file, the published one first; no key tells of tanh and of ImageNet's means."""
     net = {key.removeprefix("net."): value for key, value in weights.items()}  # sgrvinod's GAN around its SRResNet
     for layout in LAYOUTS:
         head = net.get(f"{layout.head}.weight")
