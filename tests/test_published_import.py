@@ -15,6 +15,7 @@ from torch import Tensor
 from models.checkpoint import save_checkpoint
 from models.errors import BadModelFile, ConfigError, ExportError, MissingExtra, UnknownGenerator
 from models.published.families import UnknownNetwork
+from models.published.others import other
 from translate.cli import main
 from translate.config import ImportConfig
 from translate.foreign import Imported, import_model
@@ -104,8 +105,8 @@ def test_garbage_is_told(tmp_path: Path) -> None:
     assert any("does not look like" in warning or "noise" in warning for warning in imported.warnings)
     weights = painter()
     weights["block8.2.weight"][[0, 2]] = weights["block8.2.weight"][[2, 0]]
-    warnings = bring(weights, tmp_path / "g.pth", channel_order="rgb", replace=True).warnings
-    assert "red and blue look swapped" in " ".join(warnings)
+    said = {"input_range": "0..1", "output_range": "-1..1", "channel_order": "rgb", "replace": True}
+    assert "red and blue look swapped" in " ".join(bring(weights, tmp_path / "g.pth", **said).warnings)
 
 
 @pytest.mark.parametrize(
@@ -158,21 +159,34 @@ def test_without_torch_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_networks_of_spandrel(tmp_path: Path) -> None:
-    """One that we have not, and that has a size rule of its own."""
+    spandrel = pytest.importorskip("spandrel")
+    torch.manual_seed(0)
+    network = spandrel.architectures.DnCNN.DnCNN(in_nc=3, out_nc=3, nc=8, nb=9, act_mode="R").eval()
+    imported = bring(network.state_dict(), tmp_path / "dncnn.pth")
+    manifest, facts = imported.manifest, found(imported)
+    assert facts["family"] == "DnCNN, by spandrel"
+    assert (manifest.generator, manifest.scale, manifest.radius, manifest.normalization) == ("DnCNN", 1, 9, "none")
+    assert (facts["work size"], manifest.input_range) == ("any", (0, 1))
+    picture = photograph(3, 40, 48)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(picture))[0].numpy().transpose(1, 2, 0).clip(0, 1)
+    result = Translator.open("mine", "cpu")(np.ascontiguousarray(picture[0].transpose(1, 2, 0)))
+    inner = slice(12, -12)
+    np.testing.assert_allclose(result[inner, inner], expected[inner, inner], atol=1e-4)
+
+
+def test_networks_that_fold_themselves_fold_once() -> None:
     spandrel = pytest.importorskip("spandrel")
     torch.manual_seed(0)
     network = spandrel.architectures.SPAN.SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=2).eval()
-    imported = bring(network.state_dict(), tmp_path / "span.pth")
-    assert "by spandrel" in found(imported)["family"]
-    assert (imported.manifest.scale, imported.manifest.generator) == (2, "SPAN")
-    picture = photograph(3, 40, 48)
-    known = spandrel.ModelLoader().load_from_state_dict(network.state_dict())
+    span = other(network.state_dict())
+    assert span is not None
+    picture = torch.from_numpy(photograph(3, 24, 32))
     with torch.no_grad():
-        expected = known.model.eval()(torch.from_numpy(picture))[0].numpy().transpose(1, 2, 0).clip(0, 1)
-    result = Translator.open("mine", "cpu")(np.ascontiguousarray(picture[0].transpose(1, 2, 0)))
-    inner = slice(48, -48)
-    assert 10 < imported.manifest.radius <= 64
-    np.testing.assert_allclose(result[inner, inner], expected[inner, inner], atol=2e-3)
+        before = {key: value.clone() for key, value in span.state_dict().items()}
+        torch.testing.assert_close(span(picture), network(picture), atol=1e-4, rtol=1e-4)
+        assert all(value.equal(span.state_dict()[key]) for key, value in before.items())
+    assert (span.name, span.scale, span.multiple) == ("SPAN", 2, 1)
 
 
 def test_without_spandrel_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
