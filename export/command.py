@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def export_command(
-    checkpoint: Path, out: Path, generator: str = "", work_size: int | None = None
+    checkpoint: Path, out: Path, generator: str = "", work_size: int | None = None, *, half_weights: bool = False
 ) -> tuple[Path, Parity]:
     """Export a checkpoint, or the newest one of a run, to one verified ONNX file.
 
@@ -22,6 +22,7 @@ def export_command(
         out: the .onnx file; replaced, once the new one is verified, if it exists.
         generator: which of several, by the name of its file: `ab` for `ab.safetensors`.
         work_size: long side in pixels at which pictures are to be painted; None keeps the checkpoint's.
+        half_weights: store the weights in float16: half the size.
     Returns:
         `out`, and how far ONNX Runtime is from PyTorch with it.
     Raises:
@@ -48,7 +49,7 @@ def export_command(
     # Pix2Pix normalizes by the picture at hand (Isola et al. 2017, section 3.3), with BatchNorm's weights.
     if manifest.normalization == "picture" and network.normalization == "fixed":
         network = per_picture(network)
-    return out, export_onnx(network, manifest, out)
+    return out, export_onnx(network, manifest, out, half_weights=half_weights)
 
 
 def find_checkpoint(place: Path, generator: str = "") -> Path:

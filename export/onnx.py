@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from export.contract import OPSET
 from export.precision import measure_precisions, with_facts
 from export.radius import effective_radius
 from export.verify import Parity, verify
+from export.weights import with_half_weights
 from models.errors import ExportError
 from models.manifest import DECLARED, INPUT, METADATA_KEY, OUTPUT, Manifest
 
@@ -39,7 +41,7 @@ class UnitRange(nn.Module):
         return result.clamp(0, 1)
 
 
-def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
+def export_onnx(generator: nn.Module, manifest: Manifest, path: Path, *, half_weights: bool = False) -> Parity:
     """Write a generator as one ONNX file, and keep it only if it computes what PyTorch computes.
 
     A file already at `path` is replaced in one step, and only by a verified one.
@@ -48,11 +50,12 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
         generator: [B, C, H, W] -> [B, C, scale H, scale W], in the Manifest's ranges. It is not changed.
         manifest: what the generator is; goes into the metadata, with what lower precisions do to its
             results, and how far it sees in effect.
+        half_weights: store the weights in float16; what is computed stays float32.
     Returns:
         How far ONNX Runtime is from PyTorch with it.
     Raises:
         ExportError: the Manifest describes another network, the network has no ONNX form, the file disagrees
-            with the network, or it cannot be written.
+            with the network, float16 is not near enough, or it cannot be written.
     """
     _check_described(generator, manifest)
     model = to_onnx(generator, manifest)
@@ -62,6 +65,9 @@ def export_onnx(generator: nn.Module, manifest: Manifest, path: Path) -> Parity:
         part.write_bytes(model.SerializeToString(deterministic=True))
         parity = verify(part, generator, manifest)
         data = part.read_bytes()
+        if half_weights:
+            data, half_db = with_half_weights(data, manifest)
+            parity = replace(parity, half_db=half_db)
         radius, error = effective_radius(generator, manifest)
         precisions = measure_precisions(data, manifest, generator)
         part.write_bytes(with_facts(data, precisions=precisions, radius=radius, radius_error=error))

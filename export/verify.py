@@ -45,6 +45,8 @@ class Parity:
     """8-bit values that differ."""
     levels: int
     """Most 8-bit levels that one differs by."""
+    half_db: float | None = None
+    """PSNR in dB that weights in float16 keep on photographs; None where they are float32."""
 
     def __add__(self, other: Parity) -> Parity:
         return Parity(
@@ -56,7 +58,8 @@ class Parity:
 
     def __str__(self) -> str:
         equal = 1 - self.unequal / max(self.values, 1)
-        return f"largest difference {self.largest:.1e}; {equal:.3%} of {self.values:,} 8-bit values equal"
+        text = f"largest difference {self.largest:.1e}; {equal:.3%} of {self.values:,} 8-bit values equal"
+        return text if self.half_db is None else f"{text}; then weights in fp16, {self.half_db:.1f} dB from these"
 
 
 def verify(path: Path, generator: nn.Module, manifest: Manifest) -> Parity:

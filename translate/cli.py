@@ -194,7 +194,8 @@ def _export(arguments: list[str]) -> int:
     config = _parse(ExportConfig, arguments, "export")
     from export.command import export_command
 
-    path, parity = export_command(config.checkpoint, config.out, config.generator, config.work_size)
+    half = config.precision == "fp16"
+    path, parity = export_command(config.checkpoint, config.out, config.generator, config.work_size, half_weights=half)
     print(f"{path}: {parity}")
     return 0
 
@@ -205,12 +206,12 @@ def _models(arguments: list[str]) -> int:
     if what in ("-h", "--help"):
         print(MODELS_HELP, end="")
     elif what == "list" and not names:
-        from translate.console import print_models
+        from translate.console_models import print_models
         from translate.store import list_models
 
         print_models(list_models(), json=json)
     elif what == "show" and len(names) == 1:
-        from translate.console import print_model
+        from translate.console_models import print_model
         from translate.store import describe_model
 
         print_model(describe_model(names[0]), json=json)
@@ -222,7 +223,7 @@ def _models(arguments: list[str]) -> int:
         from translate.config import ImportConfig
 
         imported = _parse(ImportConfig, names, "models import")
-        from translate.console import print_imported
+        from translate.console_models import print_imported
         from translate.foreign import import_model
 
         print("trying the model on a photograph; a large one takes minutes ...", file=sys.stderr)
@@ -232,7 +233,7 @@ def _models(arguments: list[str]) -> int:
             from models.zoo import zoo_table
         except ModuleNotFoundError as error:
             raise MissingExtra("train", f"the zoo (which uses {error.name})") from None
-        from translate.console import print_zoo
+        from translate.console_models import print_zoo
 
         print_zoo(zoo_table())
     else:

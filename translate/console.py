@@ -9,26 +9,21 @@ import threading
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from json import dumps
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from translate.describe import SHORT_HASH, as_json, described
 from translate.report import LeftOutFiles, Outcome, Preview, Report, amount
 
 if TYPE_CHECKING:
     from translate.bench import Bench
     from translate.doctor import Diagnosis
-    from translate.foreign import Imported
     from translate.inference.chain import Chain
     from translate.metrics.evaluate import Evaluation
-    from translate.store import InstalledModel
 
 MOST_ROWS = 200
 """Files in the closing table; `--json` has no such limit."""
@@ -134,14 +129,14 @@ def print_report(report: Report, *, as_json: bool, quiet: bool = False) -> None:
         return
     shown = [outcome for outcome in report.outcomes if outcome.status != "skipped"]
     if shown:
-        table = _table("file", "model", "size before", "size after", "seconds")
+        table = new_table("file", "model", "size before", "size after", "seconds")
         for outcome in shown[:MOST_ROWS]:
             after = _size(outcome.size_after) if outcome.status == "done" else "failed"
             table.add_row(
                 *(str(outcome.input), outcome.model, _size(outcome.size_before), after),
                 f"{outcome.seconds:.2f}",
             )
-        _show(table)
+        show_table(table)
     if len(shown) > MOST_ROWS:
         print(f"... and {len(shown) - MOST_ROWS:,} more; --json lists all.")
     ways = Counter(outcome.how for outcome in report.outcomes if outcome.how)
@@ -191,57 +186,9 @@ def print_preview(found: Preview, *, as_json: bool, verbose: bool = False) -> No
     )
 
 
-def print_models(models: Sequence[InstalledModel], *, json: bool = False) -> None:
-    """One line a model, or JSON."""
-    if json:
-        print(dumps([as_json(model) for model in models], indent=1))
-        return
-    table = _table("name", "task", "scale", "what for", "licence", "size", "origin", "sha256")
-    for model in models:
-        size = f"{model.path.stat().st_size / 1e6:.1f} MB"
-        if model.manifest is None:
-            table.add_row(model.name, "broken", "", model.problem, "", size, model.origin, model.sha256[:SHORT_HASH])
-            continue
-        manifest = model.manifest
-        purpose = f"{manifest.source} → {manifest.target}"
-        table.add_row(
-            *(model.name, manifest.task, f"x{manifest.scale}", purpose, manifest.license, size),
-            *(model.origin, model.sha256[:SHORT_HASH]),
-        )
-    if models:
-        _show(table)
-    else:
-        print("no models installed.")
-
-
-def print_model(model: InstalledModel, *, json: bool = False) -> None:
-    """What a model says of itself, one line each, or JSON."""
-    if json:
-        print(dumps(as_json(model), indent=1))
-        return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(overflow="fold")
-    for name, value in described(model):
-        table.add_row(name, value)
-    _show(table)
-
-
-def print_imported(imported: Imported) -> None:
-    """What was found out about a model, why, and what says otherwise; doubts on standard error."""
-    table = _table("what", "found", "because", "otherwise")
-    for fact in imported.facts:
-        table.add_row(fact.name, fact.value, fact.reason, fact.option)
-    _show(table)
-    for warning in imported.warnings:
-        print(f"translate: {imported.manifest.name}: {warning}", file=sys.stderr)
-    name = imported.path.parent.name
-    print(f"{name} is in {imported.path}. Try it: translate run PHOTO -m {name} -o out")
-
-
 def print_bench(found: Bench) -> None:
     """One line for each device and precision; what does not work on standard error."""
-    table = _table("", "device", "runs on", "load", "first picture", "picture", "megapixels/s", "peak memory")
+    table = new_table("", "device", "runs on", "load", "first picture", "picture", "megapixels/s", "peak memory")
     for row in found.rows:
         memory = "not measured" if row.peak_megabytes is None else f"{row.peak_megabytes:,.0f} MB"
         table.add_row(
@@ -250,7 +197,7 @@ def print_bench(found: Bench) -> None:
             *(f"{row.megapixels_per_second:.2f}", memory),
         )
     print(f"{found.model}, one picture of {found.size} x {found.size} pixels:")
-    _show(table)
+    show_table(table)
     for refusal in found.refusals:
         print(f"translate: {refusal.reason}", file=sys.stderr)
 
@@ -259,10 +206,10 @@ def print_evaluation(found: Evaluation) -> None:
     """One line a metric, beside what costs nothing."""
     print(f"{found.model} on {found.device}: {found.pictures:,} pictures of {found.inputs} against {found.references}")
     print(f"{found.protocol}; {found.seconds:.1f} s of translation")
-    table = _table("metric", "model", "baseline")
+    table = new_table("metric", "model", "baseline")
     for name, value in found.metrics.items():
         table.add_row(name, f"{value:.4g}", f"{found.baseline[name]:.4g}" if name in found.baseline else "")
-    _show(table)
+    show_table(table)
 
 
 def print_diagnosis(found: Diagnosis) -> None:
@@ -270,10 +217,10 @@ def print_diagnosis(found: Diagnosis) -> None:
     for name, value in (found.versions | found.machine).items():
         print(f"{name}: {value}")
     print(f"--device auto takes: {found.chosen}\n")
-    table = _table("device", "state", "precisions", "what")
+    table = new_table("device", "state", "precisions", "what")
     for device in found.devices:
         table.add_row(device.name, device.state, " ".join(device.precisions), device.detail)
-    _show(table)
+    show_table(table)
     for problem in found.problems:
         print(f"translate: {problem}", file=sys.stderr)
 
@@ -288,16 +235,7 @@ def steps() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda label, done, total: bars.update(task, description=label, completed=done, total=total)
 
 
-def print_zoo(networks: Sequence[Any]) -> None:
-    """One line a network."""
-    table = _table(*(name.replace("_", " ") for name in asdict(networks[0])))
-    for network in networks:
-        cells = asdict(network).values()
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in cells))
-    _show(table)
-
-
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in columns:
         numeric = column in ("seconds", "size", "size before", "size after", "parameters", "multiply adds")
@@ -305,7 +243,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _show(table: Table) -> None:
+def show_table(table: Table) -> None:
+    """As wide as the terminal, or WIDTH where there is none."""
     Console(width=None if sys.stdout and sys.stdout.isatty() else WIDTH, markup=False, highlight=False).print(table)
 
 

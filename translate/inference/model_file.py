@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from models.errors import BadManifest, BadModelFile
 from models.manifest import INPUT, METADATA_KEY, OUTPUT, Manifest
 from translate.inference.safety import check_safe, result_shape
+from translate.inference.widen import widened
 
 MAX_BYTES = 2**31 - 1
 """Largest model file that is opened; no ONNX file with its weights inside can be larger."""
@@ -35,7 +36,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def load_model(path: Path) -> tuple[bytes, Manifest]:
-    """The bytes of an ONNX file that keeps the contract, and its Manifest.
+    """The bytes of an ONNX file that keeps the contract, and its Manifest; weights stored in float16 are float32 there.
 
     Runtimes get these bytes, not the path: what was checked is what runs, and no path inside can be followed.
 
@@ -45,7 +46,8 @@ def load_model(path: Path) -> tuple[bytes, Manifest]:
         BadManifest: as `read_manifest`.
     """
     data = read_bytes(path)
-    return data, check_model(data, path)
+    manifest = check_model(data, path)
+    return widened(data), manifest
 
 
 def read_bytes(path: Path) -> bytes:
