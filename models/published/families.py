@@ -70,7 +70,8 @@ def _other_half(weights: Weights) -> str:
     if "conv1.weight_orig" in weights or "conv1.parametrizations.weight.original" in weights:
         return "it is a discriminator (U-Net with spectral norm, of Real-ESRGAN)"
     first = weights.get("model.0.weight", weights.get("net.0.weight", weights.get("model.0.conv.weight")))
-    if first is not None and first.ndim == 4 and last.shape[0] == 1 and first.shape[0] != 1:
+    kernels = {first.shape[-1], last.shape[-1]} if first is not None and first.ndim == 4 else {3}
+    if last.shape[0] == 1 and kernels & {1, 4}:  # an ESRGAN of grey pictures also ends in one channel, through 3 x 3
         return "it is a discriminator (PatchGAN, PixelGAN or a classifier of real and fake)"
     if last.ndim == 2 or any(key.startswith(("classifier.", "fc.")) for key in weights):
         return f"it is a classifier or a discriminator: it ends in {last.shape[0]} numbers, not in a picture"
