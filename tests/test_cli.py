@@ -178,7 +178,7 @@ def test_export_tells_the_measured_parity(
 ) -> None:
     verify = pytest.importorskip("export.verify")
     parity = verify.Parity(values=971_424, largest=1.2e-7, unequal=0, levels=0)
-    monkeypatch.setattr("export.command.export_command", lambda *arguments: (Path("mine.onnx"), parity))
+    monkeypatch.setattr("export.command.export_command", lambda *arguments, **options: (Path("mine.onnx"), parity))
     assert main(["export", str(tmp_path), "-o", "mine.onnx"]) == 0
     assert capsys.readouterr().out == "mine.onnx: largest difference 1.2e-07; 100.000% of 971,424 8-bit values equal\n"
 

@@ -67,7 +67,7 @@ def test_wrong_scale_and_files_of_other_kinds(tmp_path: Path) -> None:
         bring(export(Stranger(2), tmp_path / "s.onnx"), scale=4)
     weights = tmp_path / "net.pth"
     weights.write_bytes(b"x")
-    with pytest.raises(BadModelFile, match=r"checkpoint.*translate export"):
+    with pytest.raises(BadModelFile, match=r"cannot import .*net\.pth: it is damaged"):
         bring(weights)
     with pytest.raises(BadModelFile, match="no model file"):
         bring(tmp_path / "none.onnx")
@@ -112,7 +112,9 @@ def test_names_are_not_taken_twice(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--replace"):
         bring(path)
     assert bring(path, replace=True).manifest.name == "mine"
-    assert [(model.name, model.origin) for model in list_models() if model.origin == "user"] == [("mine", "user")]
+    assert [(model.name, model.origin) for model in list_models() if model.origin != "shipped"] == [
+        ("mine", "imported")
+    ]
 
 
 def test_the_command_line_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +127,7 @@ def test_the_command_line_says_what_it_found(tmp_path: Path, capsys: pytest.Capt
     assert main(["models", "import", str(path), "--name", "mine"]) == 2
     assert "already" in capsys.readouterr().err
     assert main(["models", "list"]) == 0
-    assert "user" in capsys.readouterr().out
+    assert "imported" in capsys.readouterr().out
 
 
 def test_importing_needs_no_torch(tmp_path: Path) -> None:

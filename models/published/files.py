@@ -29,6 +29,8 @@ GENERATORS = re.compile(
 OTHERS = re.compile(
     r"(discriminators?|net_?[dDF]|dis|disc|[dD])(_\w+)?|opt|.*optim.*|.*scheduler.*|.*loss.*|hparams|step_counter"
 )
+PROGRAM = {105, 111, 129, 146, 147, 149}
+"""Instructions of pickles that name classes and make objects, or frame those that do: INST, OBJ, NEWOBJ ... FRAME."""
 PREFIXES = ("module.", "_orig_mod.")
 
 
@@ -85,9 +87,11 @@ def _check_archive(path: Path) -> None:
 
 def _refused(message: str) -> str:
     """Why the safe reader stopped, in words; empty where the file is merely damaged."""
-    found = re.search(r"GLOBAL ([\w.]+)", message)
-    if found or "Unsupported class" in message or "Unsupported operand" in message:
-        return _program(found[1] if found else "a class of its own")
+    if found := re.search(r"GLOBAL ([\w.]+)", message):
+        return _program(found[1])
+    operand = re.search(r"Unsupported operand (\d+)", message)
+    if "Unsupported class" in message or (operand and int(operand[1]) in PROGRAM):
+        return _program("a class of its own")
     return ""
 
 
