@@ -3,7 +3,8 @@
 from translate.config import AppConfig
 from translate.web import build_app, serve
 
-demo = build_app()
+config = AppConfig()
+demo = build_app(config)
 
 if __name__ == "__main__":
-    serve(AppConfig(), demo)
+    serve(config, demo)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from models.errors import ConfigError
@@ -320,14 +320,40 @@ class AppConfig:
     """Serve the web page."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Any but this machine's own needs --auth."""
+    """Address to listen on. Any but this machine's own needs --auth, --auth-file or --no-auth."""
     port: int = 7860
     """Port to listen on; the next free one if it is taken."""
     auth: UseAppendAction[tuple[str, ...]] = ()
-    """user:password that visitors must give; may be repeated."""
+    """user:password that visitors must give; may be repeated. Other users of this machine can see it in the list of
+    processes: --auth-file is hidden from them."""
+    auth_file: Path | None = None
+    """File with a user:password on each line; empty lines and those that begin with # are left out."""
+    no_auth: FlagCreatePairsOff[bool] = False
+    """Let everybody in who reaches the address."""
     device: str = "auto"
     """As in `translate run`."""
     max_pixels: int = 50_000_000
     """Refuse pictures with more pixels than this, and likewise results."""
-    open: bool = False
+    max_upload: Bytes = 200_000_000
+    """Refuse larger files: pictures, zips and models."""
+    max_files: int = 5000
+    """Refuse zips and uploads of more pictures than this."""
+    queue: int = 32
+    """Visitors' requests that wait at most; the next one is told to come back."""
+    job_seconds: float = 3600.0
+    """Stop a picture or folder that takes longer."""
+    open: FlagCreatePairsOff[bool] = False
     """Open the page in a browser."""
+
+    def __post_init__(self) -> None:
+        check(
+            (self.max_pixels >= 1, f"--max-pixels {self.max_pixels} refuses everything"),
+            (self.max_upload >= 1, f"--max-upload {self.max_upload} refuses everything"),
+            (self.max_files >= 1, f"--max-files {self.max_files} refuses everything"),
+            (self.queue >= 1, f"--queue {self.queue} lets nobody wait; use 1 or more"),
+            (self.job_seconds > 0, f"--job-seconds {self.job_seconds:g} must be above 0"),
+            (
+                not (self.no_auth and (self.auth or self.auth_file)),
+                "--no-auth lets everybody in, --auth and --auth-file do not; choose",
+            ),
+        )

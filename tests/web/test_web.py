@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,13 +22,10 @@ from onnx_models import make_model
 from PIL import Image
 
 from models.errors import ConfigError
-from translate.config import AppConfig
-from translate.convert import translate_picture
-from translate.finish import Finish, finished
-from translate.images import read_picture, write_picture
-from translate.inference.chain import Chain
+from translate.batch import run
+from translate.config import AppConfig, RunConfig
+from translate.images import read_picture
 from translate.web import server
-from translate.web.engine import as_png
 from translate.web.server import free_port, serve
 from translate.web.work import new_place
 
@@ -64,8 +63,9 @@ def addresses(models: Path, files: Path) -> Iterator[list[str]]:
         "from translate.config import AppConfig\n"
         "from translate.web import build_app, serve\n"
         "from translate.web.server import free_port, launch\n"
-        "locked = build_app('cpu')\n"
-        f"launch(locked, '127.0.0.1', free_port('127.0.0.1', {PORT + 200}), [('user', 'right')])\n"
+        "config = AppConfig(device='cpu')\n"
+        "locked = build_app(config)\n"
+        f"launch(locked, config, free_port('127.0.0.1', {PORT + 200}), [('user', 'right')])\n"
         "print(locked.local_url, file=sys.stderr)\n"
         f"serve(AppConfig(port={PORT}, device='cpu', max_pixels={LIMIT}))\n"
         "locked.close(verbose=False)\n"
@@ -133,10 +133,9 @@ def test_the_download_is_the_file_that_the_engine_wrote(
     source = make_picture(tmp_path / name)
     slider, download, summary = client.predict(model, handle_file(source), api_name="/translate")
 
-    chain = Chain.open([models / model / "model.onnx"], "cpu")
-    expected = tmp_path / "expected.png"
-    write_picture(finished(translate_picture(as_png(read_picture(source)), chain), chain, Finish()), expected)
-    assert Path(download).read_bytes() == expected.read_bytes()
+    report = run(RunConfig(inputs=(source,), model=(model,), out=tmp_path / "out", device="cpu", format="png"))
+    (outcome,) = report.outcomes
+    assert Path(download).read_bytes() == outcome.output.read_bytes()
     assert Path(download).name == f"{source.stem}_{model}.png"
 
     picture, result = read_picture(source), read_picture(Path(download))
@@ -145,7 +144,8 @@ def test_the_download_is_the_file_that_the_engine_wrote(
     assert result.dpi == picture.dpi
     width, height = picture.size
     assert f"{width} × {height} → {result.size[0]} × {result.size[1]} pixels" in summary
-    assert summary.startswith(f"{model} on {chain.device}")
+    assert summary.startswith(f"{model} on {report.device}")
+    assert outcome.how in summary
     modes = [("L" if p.color.ndim == 2 else "RGB") + ("A" if p.alpha is not None else "") for p in (picture, result)]
     assert [shape(side) for side in slider] == [(mode, result.size) for mode in modes]
 
@@ -200,7 +200,7 @@ def test_no_picture_gets_a_sentence(client: Client) -> None:
 def test_visitors_name_models_not_files(client: Client, models: Path, tmp_path: Path) -> None:
     source = make_picture(tmp_path / "a.png")
     for model in (str(models / "twice" / "model.onnx"), "../twice", "broken"):
-        with pytest.raises(AppError, match="not in the list of choices"):
+        with pytest.raises(AppError, match=f"^no model named '{re.escape(model)}'"):
             client.predict(model, handle_file(source), api_name="/translate")
 
 
@@ -233,10 +233,22 @@ def test_the_page_asks_nothing_of_other_machines(address: str) -> None:
     assert httpx.get(f"{address}monitoring").status_code in (403, 404)
 
 
-def test_the_api_has_one_documented_action(client: Client) -> None:
+def test_the_api_has_documented_actions(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert list(endpoints) == ["/translate"]
-    assert endpoints["/translate"]["description"].startswith("Translate a picture with an installed model.")
+    assert set(endpoints) == {"/translate", "/models"}
+    for action in endpoints.values():
+        assert len(action["description"]) > 10
+    options = [p["parameter_name"] for p in endpoints["/translate"]["parameters"] if p["parameter_has_default"]]
+    assert {"strength", "size", "scale", "alpha", "seamless", "normal_map", "format", "quality"} < set(options)
+
+
+def test_models_are_listed_anew(client: Client, models: Path) -> None:
+    assert [model["name"] for model in client.predict(api_name="/models")] == ["negative", "texture-x4", "twice"]
+    make_model(models / "late" / "model.onnx", scale=1, name="late")
+    try:
+        assert "late" in [model["name"] for model in client.predict(api_name="/models")]
+    finally:
+        shutil.rmtree(models / "late")
 
 
 @pytest.mark.parametrize("auth", [("user",), (":password",), ("user:",), ("good:one", "bad")])

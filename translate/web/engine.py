@@ -5,26 +5,32 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from models.errors import TooLarge, TranslateError, UnknownModel
-from models.manifest import Manifest
+from models.errors import BadPicture, TooLarge, TranslateError, UnknownModel
+from translate.config import AppConfig, RunConfig
 from translate.convert import how, translate_picture
 from translate.finish import Finish, finished
 from translate.formats.options import EncodingOptions
 from translate.images import read_picture, write_picture
 from translate.inference.chain import Chain
+from translate.inference.translator import Translator
 from translate.picture import Picture
-from translate.recognise import recognised
-from translate.store import list_models
+from translate.recognise import Treatment, recognised
+from translate.store import InstalledModel, list_models
+from translate.web.options import Options, result_name
+from translate.web.turns import Job, Turns, polite
 from translate.web.work import new_place, working_folder
 
 PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the browser shows; the file to download keeps its size."""
+MODELS_OPEN = 4
+"""Models in memory at most; the one that was used longest ago makes room."""
 
 
 def sentence(error: BaseException) -> str:
@@ -37,107 +43,141 @@ def sentence(error: BaseException) -> str:
     return text
 
 
-def as_png(picture: Picture) -> Picture:
-    """The same picture, to be written without loss whatever it came from."""
-    return EncodingOptions(format="PNG").fit(picture)
-
-
 @dataclass(frozen=True)
 class Result:
     """One translated picture."""
 
     file: Path
-    """Lossless PNG, as the command line would write it."""
+    """As the command line would write it."""
     before: Path
     """For the browser: 8-bit PNG of the input at the size of `after`."""
     after: Path
     """For the browser: 8-bit PNG of the result, shrunk to `PREVIEW_SIDE` if it is larger."""
     summary: str
-    """Model, device, sizes and seconds in one line."""
+    """Model, device, sizes, seconds and how, in one line."""
 
 
 class Engine:
-    """Opens each model once and translates uploaded pictures with it; thread-safe."""
+    """Keeps models open and translates uploaded pictures with them; thread-safe."""
 
-    def __init__(self, device: str, max_pixels: int) -> None:
-        self._device = device
-        self._max_pixels = max_pixels
-        self._chains: dict[str, Chain] = {}
+    def __init__(self, config: AppConfig) -> None:
+        self.config = config
+        self._open: OrderedDict[tuple[Path, int], Translator] = OrderedDict()
         self._opening = threading.Lock()
+        self._turns = Turns()
 
-    def models(self) -> dict[str, Manifest]:
-        """Installed models that can be used: name -> what they say of themselves."""
-        return {model.name: model.manifest for model in list_models() if model.manifest is not None}
+    def models(self) -> dict[str, InstalledModel]:
+        """Installed models that can be used, by name; read anew each time."""
+        return {model.name: model for model in list_models() if model.manifest is not None}
 
-    def translate(self, name: str, source: Path) -> Result:
-        """Translate one picture file with an installed model.
+    def job(self) -> Job:
+        """What a visitor asks for now."""
+        return Job(self.config.job_seconds)
+
+    def chain(self, run: RunConfig) -> Chain:
+        """The models of a run, opened, with its settings.
 
         Raises:
-            TranslateError: unknown model (visitors name models, not files), bad or large picture.
+            TranslateError: unknown model (visitors name models, not files), or a setting that it does not take.
         """
-        chain = self._chain(name)
-        picture = recognised(as_png(read_picture(source, max_pixels=self._max_pixels)), source.name)
+        steps = tuple(self._translator(name) for name in run.model)
+        return Chain(steps, run.size, run.strength, run.scale, run.max_pixels)
+
+    def translate(self, options: Options, source: Path, job: Job) -> Result:
+        """Translate one picture file.
+
+        Raises:
+            TranslateError: unknown model, bad option, bad or large picture, or the job has ended.
+        """
+        run = options.run_config([source], source.parent, self.config)
+        encoding = EncodingOptions.of(run)
+        treatment = Treatment(run.alpha, run.seamless, run.normal_map)
+        chain = self.chain(run)
+        treatment.check(chain)
+        picture = recognised(read_picture(source, max_pixels=run.max_pixels), source.name, treatment)
         start = time.perf_counter()
-        result = finished(translate_picture(picture, chain), chain, Finish())
+        try:
+            picture = encoding.fit(picture)
+            with job.running():
+                result = finished(translate_picture(picture, chain), chain, Finish())
+        except (BadPicture, TooLarge) as error:
+            raise type(error)(f"cannot convert {source.name}: {error}") from None
         seconds = time.perf_counter() - start
 
-        # A file name holds 255 bytes; the stem gives way.
-        stem = source.stem.encode()[:150].decode(errors="ignore")
-        file = new_place(f"{stem}_{name}.png")
-        write_picture(result, file)
-        shown = _fit(result.size)
+        file = new_place(result_name(source.name, result.format, options.models))
+        result = write_picture(result, file, encoding)
+        shown = _fit(result.size, PREVIEW_SIDE)
         return Result(
             file=file,
-            before=self._preview(picture, shown),
-            after=self._preview(result, shown),
+            before=_preview(picture, shown),
+            after=_preview(result, shown),
             summary=_summary(chain, picture, result, seconds, shown),
         )
 
-    def preview(self, source: Path) -> Path:
-        """A picture file of any kind as a PNG that a browser can show.
+    def preview(self, source: Path, side: int = PREVIEW_SIDE) -> Path:
+        """A picture file of any kind as a PNG of at most `side` pixels that a browser can show.
 
         Raises:
             TranslateError: it is no picture, or too large.
         """
-        picture = read_picture(source, max_pixels=self._max_pixels)
-        return self._preview(picture, _fit(picture.size))
+        picture = read_picture(source, max_pixels=self.config.max_pixels)
+        return _preview(picture, _fit(picture.size, side))
 
-    def _chain(self, name: str) -> Chain:
+    def _translator(self, name: str) -> Translator:
         with self._opening:
-            if name not in self._chains:
-                files = {model.name: model.path for model in list_models() if model.manifest is not None}
-                if not files:
-                    raise TranslateError("no model is installed, so there is nothing to translate with.")
-                if name not in files:
-                    raise UnknownModel(name, files)
-                self._chains[name] = Chain.open([files[name]], self._device, max_pixels=self._max_pixels)
-            return self._chains[name]
-
-    def _preview(self, picture: Picture, size: tuple[int, int]) -> Path:
-        planes = [picture.color if picture.color.ndim == 3 else picture.color[..., None]]
-        if picture.alpha is not None:
-            planes.append(picture.alpha[..., None])
-        values = np.concatenate(planes, axis=2)
-        if values.dtype == np.uint16:
-            values = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        image = Image.fromarray(values if values.shape[2] > 1 else values[..., 0])
-        if image.size != size:
-            image = image.resize(size, Image.Resampling.BICUBIC)
-        place = new_place("preview.png")
-        image.save(place, icc_profile=picture.icc_profile, compress_level=1)
-        return place
+            models = self.models()
+            if not models:
+                raise TranslateError("no model is installed, so there is nothing to translate with.")
+            if name not in models:
+                raise UnknownModel(name, models)
+            path = models[name].path
+            key = path, path.stat().st_mtime_ns
+            if key not in self._open:
+                opened = Translator.open(path, self.config.device, max_pixels=self.config.max_pixels)
+                self._open[key] = polite(opened, self._turns)
+                if len(self._open) > MODELS_OPEN:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(key)
+            return self._open[key]
 
 
-def _fit(size: tuple[int, int]) -> tuple[int, int]:
-    ratio = min(1.0, PREVIEW_SIDE / max(size))
+def has_alpha(preview: Path) -> bool:
+    """Whether what the browser shows has transparency."""
+    with Image.open(preview) as image:
+        return image.mode in ("LA", "RGBA")
+
+
+def _preview(picture: Picture, size: tuple[int, int]) -> Path:
+    planes = [picture.color if picture.color.ndim == 3 else picture.color[..., None]]
+    if picture.alpha is not None:
+        planes.append(picture.alpha[..., None])
+    values = np.concatenate(planes, axis=2)
+    if values.dtype == np.uint16:
+        values = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    image = Image.fromarray(values if values.shape[2] > 1 else values[..., 0])
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    place = new_place("preview.png")
+    image.save(place, icc_profile=picture.icc_profile, compress_level=1)
+    return place
+
+
+def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
+    ratio = min(1.0, side / max(size))
     return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
 
 
 def _summary(chain: Chain, picture: Picture, result: Picture, seconds: float, shown: tuple[int, int]) -> str:
-    sizes = f"{_by(picture.size)} → {_by(result.size)} pixels"
-    note = "" if shown == result.size else f" The slider shows {_by(shown)}; the download has all."
-    done = f"{chain.name} on {chain.device}: {sizes} in {seconds:.2f} s, {how(picture, chain)}.{note}"
-    return " ".join([done, *result.notices])
+    done = (
+        f"{chain.name} on {chain.device}: {_by(picture.size)} → {_by(result.size)} pixels in {seconds:.2f} s, "
+        f"{how(picture, chain)}."
+    )
+    notes = [done]
+    if shown != result.size:
+        notes.append(f"The slider shows {_by(shown)}; the download has all.")
+    if result.frames:
+        notes.append(f"The slider shows the first of {len(result.frames)} frames; the download has all.")
+    return " ".join([*notes, *(f"{notice[:1].upper()}{notice[1:]}." for notice in result.notices)])
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-import ipaddress
+import dataclasses
+import os
 import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import ConfigError
 from translate.config import AppConfig
+from translate.web.access import Accounts, on_spaces, read_accounts
+from translate.web.gate import Gate
 from translate.web.local_gradio import gr
 from translate.web.page import build_app
 
 PORTS_TRIED = 100
-MAX_UPLOAD = "200mb"
 
 
 def serve(config: AppConfig, app: gr.Blocks | None = None) -> None:
     """Serve the page until Ctrl-C (or SIGTERM), and say where it is on standard error.
 
+    On Hugging Face Spaces it listens where Spaces looks for it.
+
     Args:
         config: address, accounts, device and limits.
-        app: a page that is already built; device and limits are then its own.
+        app: the page of this configuration, if it is already built.
     Raises:
-        ConfigError: an address other than this machine's own without --auth, --auth that is no user:password,
+        ConfigError: an address other than this machine's own without accounts, an account that is no user:password,
             or an address or port that cannot be had.
     """
-    accounts = _accounts(config)
+    if on_spaces():
+        host = os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0")  # noqa: S104  that is what Spaces is for
+        config = dataclasses.replace(config, host=host)
+    accounts = read_accounts(config)
     port = free_port(config.host, config.port)
-    app = app or build_app(config.device, config.max_pixels)
+    app = app or build_app(config)
     signal.signal(signal.SIGTERM, _stop)
-    launch(app, f"[{config.host}]" if ":" in config.host else config.host, port, accounts, config.open)
+    launch(app, config, port, accounts)
     note = "" if port == config.port else f"port {config.port} is taken; "
     sys.stderr.write(f"The page is at {app.local_url} ({note}Ctrl-C stops it)\n")
     sys.stderr.flush()
@@ -50,17 +56,16 @@ def serve(config: AppConfig, app: gr.Blocks | None = None) -> None:
         app.close(verbose=False)
 
 
-def launch(app: gr.Blocks, host: str, port: int, accounts: list[tuple[str, str]] | None, browse: bool = False) -> None:
+def launch(app: gr.Blocks, config: AppConfig, port: int, accounts: Accounts | None) -> None:
     """Start serving and return; `app.local_url` is the address, `app.close()` the end.
 
     Everything that would send something out of this machine, or keep something of the visitor's, is off.
     """
-    fonts = ("system-ui", "sans-serif")
     app.launch(
-        server_name=host,
+        server_name=f"[{config.host}]" if ":" in config.host else config.host,
         server_port=port,
         auth=accounts,
-        inbrowser=browse,
+        inbrowser=config.open,
         prevent_thread_lock=True,
         quiet=True,
         share=False,
@@ -69,47 +74,27 @@ def launch(app: gr.Blocks, host: str, port: int, accounts: list[tuple[str, str]]
         pwa=False,
         ssr_mode=False,
         mcp_server=False,
-        footer_links=["api"],
-        max_file_size=MAX_UPLOAD,
-        app_kwargs={"middleware": [Middleware(_NoAddresses)]},
-        theme=gr.themes.Default(font=fonts, font_mono=("ui-monospace", "monospace")),
+        footer_links=[],
+        max_file_size=config.max_upload,
+        app_kwargs={"middleware": [Middleware(Gate)]},
+        theme=_theme(),
+        css_paths=Path(__file__).with_name("page.css"),
     )
 
 
-class _NoAddresses:
-    """Refuses Gradio's `/file=http://...`, with which this machine would fetch addresses for its visitors."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and "file=http" in scope["path"].lower():
-            await PlainTextResponse("web addresses are not opened.", 403)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def _accounts(config: AppConfig) -> list[tuple[str, str]] | None:
-    accounts = []
-    for number, entry in enumerate(config.auth, start=1):
-        user, colon, password = entry.partition(":")
-        if not (user and colon and password):
-            # Not quoted: it may be a password.
-            raise ConfigError(f"--auth number {number} is not user:password.")
-        accounts.append((user, password))
-    if not accounts and not _is_local(config.host):
-        raise ConfigError(
-            f"--host {config.host} lets other machines use this page: say who may, with --auth user:password,"
-            " or leave out --host."
-        )
-    return accounts or None
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _theme() -> gr.themes.Base:
+    """Fonts of this machine; white on the button and the small print at least 4.5 : 1 from what is behind them."""
+    theme = gr.themes.Default(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
+    return theme.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+    )
 
 
 def free_port(host: str, first: int) -> int:
