@@ -5,117 +5,23 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import httpx
-import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from onnx_models import make_model
 from PIL import Image
+from web_pictures import make_picture
 
-from models.errors import ConfigError
 from translate.batch import run
-from translate.config import AppConfig, RunConfig
+from translate.config import RunConfig
 from translate.images import read_picture
-from translate.web import server
-from translate.web.server import free_port, serve
 from translate.web.work import new_place
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 250_000
 PORT = 17860
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("models")
-    make_model(folder / "twice" / "model.onnx", scale=2, name="twice")
-    make_model(folder / "negative" / "model.onnx", scale=1, paint="invert", name="negative")
-    (folder / "broken").mkdir()
-    (folder / "broken" / "model.onnx").write_bytes(b"not a model")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRANSLATE_MODELS", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("served")
-
-
-@pytest.fixture(scope="module")
-def addresses(models: Path, files: Path) -> Iterator[list[str]]:
-    """The page as its users start it, and one with an account, in a process whose temporary files go to `files`.
-
-    In the end Ctrl-C stops it, and nothing of the visitors' is left.
-    """
-    code = (
-        "import signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, if these tests run in the background
-        "from translate.config import AppConfig\n"
-        "from translate.web import build_app, serve\n"
-        "from translate.web.server import free_port, launch\n"
-        "config = AppConfig(device='cpu')\n"
-        "locked = build_app(config)\n"
-        f"launch(locked, config, free_port('127.0.0.1', {PORT + 200}), [('user', 'right')])\n"
-        "print(locked.local_url, file=sys.stderr)\n"
-        f"serve(AppConfig(port={PORT}, device='cpu', max_pixels={LIMIT}))\n"
-        "locked.close(verbose=False)\n"
-        "assert 'torch' not in sys.modules\n"
-    )
-    environment = os.environ | {"TMPDIR": str(files), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        try:
-            locked = process.stderr.readline().strip()
-            line = process.stderr.readline()
-            assert line.startswith("The page is at http://127.0.0.1:"), locked + line
-            yield [line.split()[4], locked]
-            process.send_signal(signal.SIGINT)
-            rest = process.communicate(timeout=60)[1]
-            assert process.returncode == 0, rest
-            assert rest.endswith("\nStopped.\n")
-            assert list(files.iterdir()) == []
-        finally:
-            process.kill()
-
-
-@pytest.fixture(scope="module")
-def address(addresses: list[str]) -> str:
-    return addresses[0]
-
-
-@pytest.fixture(scope="module")
-def client(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    downloads = tmp_path_factory.mktemp("downloads")
-    client = Client(address, verbose=False, download_files=downloads, analytics_enabled=False)
-    yield client
-    client.close()
-
-
-def make_picture(path: Path) -> Path:
-    noise = np.random.default_rng(3)
-    if path.name.startswith("deep"):
-        cv2.imwrite(str(path), noise.integers(0, 65536, (21, 30, 3), np.uint16))
-    elif path.name.startswith("dot"):
-        Image.new("RGB", (1, 1), "green").save(path)
-    elif path.name.startswith("grey"):
-        Image.fromarray(noise.integers(0, 256, (1, 23, 2), np.uint8)).save(path)
-    elif path.suffix == ".png":
-        Image.fromarray(noise.integers(0, 256, (17, 23, 4), np.uint8)).save(path, dpi=(300, 300))
-    else:
-        Image.fromarray(noise.integers(0, 256, (17, 23, 3), np.uint8)).save(path)
-    return path
 
 
 def shape(path: str | Path) -> tuple[str, tuple[int, int]]:
@@ -128,7 +34,7 @@ def shape(path: str | Path) -> tuple[str, tuple[int, int]]:
 )
 @pytest.mark.parametrize("model", ["twice", "negative"])
 def test_the_download_is_the_file_that_the_engine_wrote(
-    client: Client, models: Path, tmp_path: Path, name: str, model: str
+    client: Client, here: None, tmp_path: Path, name: str, model: str
 ) -> None:
     source = make_picture(tmp_path / name)
     slider, download, summary = client.predict(model, handle_file(source), api_name="/translate")
@@ -208,8 +114,8 @@ def test_visitors_name_models_not_files(client: Client, models: Path, tmp_path: 
 @pytest.mark.parametrize("given", ["http://example.invalid/a.png", "https://example.invalid/a.png"])
 def test_addresses_are_not_fetched(address: str, place: str, given: str) -> None:
     file = {"path": given, "url": given, "meta": {"_type": "gradio.FileData"}}
-    data = [file, None] if place == "model" else ["twice", file]
-    event = httpx.post(f"{address}gradio_api/call/translate", json={"data": data}).json()["event_id"]
+    data = {"model": file, "picture": None} if place == "model" else {"model": "twice", "picture": file}
+    event = httpx.post(f"{address}gradio_api/call/v2/translate", json=data).json()["event_id"]
     answer = httpx.get(f"{address}gradio_api/call/translate/{event}", timeout=60).text
     assert "upload the file itself" in answer
     assert httpx.get(f"{address}gradio_api/file={given}").text == "web addresses are not opened."
@@ -235,7 +141,7 @@ def test_the_page_asks_nothing_of_other_machines(address: str) -> None:
 
 def test_the_api_has_documented_actions(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/translate", "/models"}
+    assert set(endpoints) == {"/translate", "/models", "/convert", "/cancel"}
     for action in endpoints.values():
         assert len(action["description"]) > 10
     options = [p["parameter_name"] for p in endpoints["/translate"]["parameters"] if p["parameter_has_default"]]
@@ -249,41 +155,6 @@ def test_models_are_listed_anew(client: Client, models: Path) -> None:
         assert "late" in [model["name"] for model in client.predict(api_name="/models")]
     finally:
         shutil.rmtree(models / "late")
-
-
-@pytest.mark.parametrize("auth", [("user",), (":password",), ("user:",), ("good:one", "bad")])
-def test_accounts_are_user_and_password(auth: tuple[str, ...]) -> None:
-    with pytest.raises(ConfigError, match="is not user:password") as caught:
-        serve(AppConfig(auth=auth))
-    assert all(entry not in str(caught.value) for entry in ("password,", "bad"))
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "pc.example"])  # noqa: S104
-def test_other_machines_need_an_account(host: str) -> None:
-    with pytest.raises(ConfigError, match="--auth user:password"):
-        serve(AppConfig(host=host))
-
-
-def test_accounts_are_asked_for(addresses: list[str]) -> None:
-    locked = addresses[1]
-    assert httpx.get(f"{locked}config").status_code == 401
-    for password, status in (("wrong", 400), ("right", 200)):
-        form = {"username": "user", "password": password}
-        assert httpx.post(f"{locked}login", data=form).status_code == status
-
-
-def test_serving_hands_the_accounts_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    launched = []
-
-    def spy(*arguments: object) -> None:
-        launched.append(arguments)
-        raise InterruptedError
-
-    monkeypatch.setattr(server, "launch", spy)
-    monkeypatch.setattr(server.signal, "signal", lambda *_: None)
-    with pytest.raises(InterruptedError):
-        serve(AppConfig(port=PORT, auth=("user:right", "b:c:d")), app=object())
-    assert launched[0][3] == [("user", "right"), ("b", "c:d")]
 
 
 def test_folders_that_are_long_empty_are_removed() -> None:
@@ -306,14 +177,6 @@ def test_a_failure_leaves_no_earlier_result(address: str) -> None:
     for action in shows:
         after = [a for a in actions if a["trigger_after"] == action["id"] and a["trigger_only_on_failure"]]
         assert [a["outputs"] for a in after] == [action["outputs"]]
-
-
-def test_a_taken_port_gives_the_next() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert port < free_port("127.0.0.1", port) <= port + 100
 
 
 def test_app_py_is_a_few_lines() -> None:

@@ -31,8 +31,12 @@ class Controls:
         return [self.model, self.second_model, *self.others]
 
 
-def build_controls(engine: Engine, app: gr.Blocks) -> Controls:
-    """Put them on the page, here; models are listed anew whenever the page is opened."""
+def build_controls(engine: Engine, app: gr.Blocks, form: str = Options.format) -> Controls:
+    """Put them on the page, here; models are listed anew whenever the page is opened.
+
+    Args:
+        form: what Format is set to at first.
+    """
     models = engine.models()
     first = next(iter(models), None)
     model = gr.Dropdown(list(models), value=first, label="Model", filterable=False)
@@ -90,7 +94,7 @@ def build_controls(engine: Engine, app: gr.Blocks) -> Controls:
             ),
             gr.Dropdown(
                 choices("format"),
-                value=Options.format,
+                value=form,
                 label="Format",
                 info="Of the result; png loses nothing, same is the picture's own.",
                 filterable=False,

@@ -7,6 +7,7 @@ from typing import Any
 
 from translate.config import AppConfig
 from translate.web.engine import Engine
+from translate.web.folder_tab import build_folder_tab
 from translate.web.local_gradio import gr
 from translate.web.picture_tab import build_picture_tab
 from translate.web.said import refusal
@@ -20,8 +21,11 @@ def build_app(config: AppConfig) -> gr.Blocks:
         title="Translate images", analytics_enabled=False, delete_cache=(KEPT_SECONDS // 6, KEPT_SECONDS)
     ) as app:
         gr.Markdown("# Translate images\nChoose a model, drop a picture, press Translate, take the result.")
-        with gr.Tabs(), gr.Tab("Picture"):
-            build_picture_tab(engine, app)
+        with gr.Tabs():
+            with gr.Tab("Picture"):
+                build_picture_tab(engine, app)
+            with gr.Tab("Folder"):
+                build_folder_tab(engine, app)
         _name_models(engine)
     for block in app.blocks.values():
         _refuse_addresses(block)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from models.errors import TranslateError
@@ -23,23 +24,30 @@ def refusal(text: str) -> gr.Error:
     return gr.Error(html.escape(text, quote=False), print_exception=False)
 
 
-def said(action: Callable[P, R]) -> Callable[P, R]:
-    """The same action; what goes wrong becomes a sentence that the page shows.
+@contextlib.contextmanager
+def saying() -> Iterator[None]:
+    """What goes wrong inside becomes a sentence that the page shows.
 
     What nobody foresaw is written to standard error, for whoever runs the server, and the visitor is told no more than
     that it happened.
     """
+    try:
+        yield
+    except gr.Error:
+        raise
+    except (TranslateError, MemoryError) as error:
+        raise refusal(sentence(error)) from None
+    except Exception:  # noqa: BLE001  runtimes raise what they like
+        traceback.print_exc(file=sys.stderr)
+        raise refusal("something went wrong in the server; its log has the details.") from None
+
+
+def said(action: Callable[P, R]) -> Callable[P, R]:
+    """The same action, `saying` what goes wrong."""
 
     @functools.wraps(action)
     def told(*arguments: P.args, **named: P.kwargs) -> R:
-        try:
+        with saying():
             return action(*arguments, **named)
-        except gr.Error:
-            raise
-        except (TranslateError, MemoryError) as error:
-            raise refusal(sentence(error)) from None
-        except Exception:  # noqa: BLE001  runtimes raise what they like
-            traceback.print_exc(file=sys.stderr)
-            raise refusal("something went wrong in the server; its log has the details.") from None
 
     return told

@@ -18,19 +18,22 @@ class Stopped(TranslateError):
     """A job that was cancelled, or took longer than the server allows."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
     """One visitor's request, and until when it may compute."""
 
     seconds: float
     """Longest that it may take."""
     stop: threading.Event = field(default_factory=threading.Event)
-    """Set to end it."""
+    """Set when it has ended."""
+    why: str = ""
+    """Why it was ended: a sentence."""
     start: float = field(default_factory=time.monotonic)
 
-    @property
-    def overdue(self) -> bool:
-        return time.monotonic() - self.start > self.seconds
+    def end(self, why: str) -> None:
+        """Let it compute no more. The first reason counts."""
+        self.why = self.why or why
+        self.stop.set()
 
     def check(self) -> None:
         """Go on, or not.
@@ -38,10 +41,10 @@ class Job:
         Raises:
             Stopped: not.
         """
-        if self.overdue:
-            raise Stopped(f"it took longer than {self.seconds:g} seconds; that is this server's limit.")
+        if time.monotonic() - self.start > self.seconds:
+            self.end(f"it took longer than {self.seconds:g} seconds; that is this server's limit.")
         if self.stop.is_set():
-            raise Stopped("it was stopped.")
+            raise Stopped(self.why)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -62,6 +65,11 @@ class Turns:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: list[object] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many have asked and not finished, the one whose turn it is among them."""
+        return len(self._waiting)
 
     @contextlib.contextmanager
     def mine(self) -> Iterator[None]:
