@@ -23,6 +23,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     make_model(folder / "twice" / "model.onnx", scale=2, name="twice")
     make_model(folder / "negative" / "model.onnx", scale=1, paint="invert", name="negative")
+    make_model(folder / "slow" / "model.onnx", scale=1, radius=8, width=64, name="slow")
     (folder / "broken").mkdir()
     (folder / "broken" / "model.onnx").write_bytes(b"not a model")
     return folder

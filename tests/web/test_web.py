@@ -149,7 +149,12 @@ def test_the_api_has_documented_actions(client: Client) -> None:
 
 
 def test_models_are_listed_anew(client: Client, models: Path) -> None:
-    assert [model["name"] for model in client.predict(api_name="/models")] == ["negative", "texture-x4", "twice"]
+    assert [model["name"] for model in client.predict(api_name="/models")] == [
+        "negative",
+        "slow",
+        "texture-x4",
+        "twice",
+    ]
     make_model(models / "late" / "model.onnx", scale=1, name="late")
     try:
         assert "late" in [model["name"] for model in client.predict(api_name="/models")]

@@ -59,7 +59,7 @@ def build_folder_tab(engine: Engine, app: gr.Blocks) -> Controls:
     with gr.Row():
         with gr.Column(scale=2, min_width=280):
             source = gr.File(
-                label="Pictures, or a zip of them: drop them here or click",
+                label="Pictures, or zips of them",
                 file_count="multiple",
                 height=180,
                 elem_id="pictures",
@@ -70,7 +70,7 @@ def build_folder_tab(engine: Engine, app: gr.Blocks) -> Controls:
                 stop = gr.Button("Stop", elem_id="stop")
         with gr.Column(scale=3, min_width=280):
             status = gr.HTML(elem_id="status")
-            gallery = gr.Gallery(label="Results", columns=4, height=420, buttons=[], elem_classes="checkered")
+            gallery = gr.Gallery(label="Results", columns=3, height=420, buttons=[], elem_classes="checkered")
             report = gr.Markdown(elem_id="report")
             download = gr.DownloadButton("Download all (zip)", interactive=False, elem_id="download-all")
 

@@ -45,6 +45,9 @@ def build_picture_tab(engine: Engine, app: gr.Blocks) -> Controls:
                 max_height=560,
                 elem_id="slider",
             )
+            sides = gr.Radio(
+                [("Before", 100), ("Both", 50), ("After", 0)], value=50, label="Show", show_label=False, elem_id="sides"
+            )
             summary = gr.Markdown(elem_id="summary")
             see_through = gr.State(False)
             download = gr.DownloadButton("Download the result", interactive=False, elem_id="download")
@@ -98,6 +101,8 @@ def build_picture_tab(engine: Engine, app: gr.Blocks) -> Controls:
         result = engine.translate(options, Path(picture), engine.job())
         return (str(result.before), str(result.after)), str(result.file), result.summary, has_alpha(result.before)
 
+    # What the line is to the mouse, for the keyboard.
+    sides.input(lambda position: gr.ImageSlider(slider_position=position), sides, slider, **QUIET, queue=False)
     first, *others = controls.inputs
     shown = source.change(said(show), source, [original, *results], **QUIET)
     done = button.click(

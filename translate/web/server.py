@@ -79,6 +79,7 @@ def launch(app: gr.Blocks, config: AppConfig, port: int, accounts: Accounts | No
         app_kwargs={"middleware": [Middleware(Gate)]},
         theme=_theme(),
         css_paths=Path(__file__).with_name("page.css"),
+        js=Path(__file__).with_name("page.js").read_text(encoding="utf-8"),
     )
 
 
