@@ -342,6 +342,11 @@ class AppConfig:
     """Visitors' requests that wait at most; the next one is told to come back."""
     job_seconds: float = 3600.0
     """Stop a picture or folder that takes longer."""
+    runs: Path | None = None
+    """Folder with training runs, to show their curves and samples; nothing in it is changed."""
+    mcp: FlagCreatePairsOff[bool] = False
+    """Also describe the page's actions to language models, as tools of the Model Context Protocol, at /gradio_api/mcp.
+    Needs the extra 'mcp'."""
     open: FlagCreatePairsOff[bool] = False
     """Open the page in a browser."""
 

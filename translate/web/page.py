@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from translate.config import AppConfig
+from translate.web.access import may_manage
 from translate.web.engine import Engine
 from translate.web.folder_tab import build_folder_tab
 from translate.web.local_gradio import gr
+from translate.web.models_tab import build_models_tab
 from translate.web.picture_tab import build_picture_tab
+from translate.web.runs_tab import build_runs_tab
 from translate.web.said import refusal
 from translate.web.work import KEPT_SECONDS
 
@@ -26,6 +29,12 @@ def build_app(config: AppConfig) -> gr.Blocks:
                 build_picture_tab(engine, app)
             with gr.Tab("Folder"):
                 build_folder_tab(engine, app)
+            if may_manage(config):
+                with gr.Tab("Models"):
+                    build_models_tab(app)
+            if config.runs:
+                with gr.Tab("Training"):
+                    build_runs_tab(config.runs, engine, app)
         _name_models(engine)
     for block in app.blocks.values():
         _refuse_addresses(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from types import FrameType
 
 from starlette.middleware import Middleware
 
-from models.errors import ConfigError
+from models.errors import ConfigError, MissingExtra
 from translate.config import AppConfig
 from translate.web.access import Accounts, on_spaces, read_accounts
 from translate.web.gate import Gate
@@ -33,12 +34,17 @@ def serve(config: AppConfig, app: gr.Blocks | None = None) -> None:
         app: the page of this configuration, if it is already built.
     Raises:
         ConfigError: an address other than this machine's own without accounts, an account that is no user:password,
-            or an address or port that cannot be had.
+            --runs without a folder, or an address or port that cannot be had.
+        MissingExtra: --mcp without its packages.
     """
     if on_spaces():
         host = os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0")  # noqa: S104  that is what Spaces is for
         config = dataclasses.replace(config, host=host)
     accounts = read_accounts(config)
+    if config.mcp and not importlib.util.find_spec("mcp"):
+        raise MissingExtra("mcp", "--mcp")
+    if config.runs and not config.runs.is_dir():
+        raise ConfigError(f"--runs {config.runs} is no folder.")
     port = free_port(config.host, config.port)
     app = app or build_app(config)
     signal.signal(signal.SIGTERM, _stop)
@@ -73,7 +79,7 @@ def launch(app: gr.Blocks, config: AppConfig, port: int, accounts: Accounts | No
         enable_monitoring=False,
         pwa=False,
         ssr_mode=False,
-        mcp_server=False,
+        mcp_server=config.mcp,
         footer_links=[],
         max_file_size=config.max_upload,
         app_kwargs={"middleware": [Middleware(Gate)]},
