@@ -1,4 +1,4 @@
-# make demo | app | test | lint | bench [DATA=DIR]
+# make demo | app | test | lint | screenshots | requirements | bench [DATA=DIR]
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=DIR.
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ bin := $(VENV)/bin
 base := $(VENV)/.base-installed
 full := $(VENV)/.full-installed
 
-.PHONY: demo app test lint bench
+.PHONY: demo app test lint screenshots requirements bench
 .DELETE_ON_ERROR:
 
 demo: $(base)
@@ -27,6 +27,14 @@ lint: $(full)
 	$(bin)/ruff format --check
 	$(bin)/mypy
 	$(bin)/lint-imports
+
+requirements: | $(bin)/python
+	@{ sed -n 1p requirements.txt; $(bin)/python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")'; } > requirements.new
+	@mv requirements.new requirements.txt
+
+screenshots: $(full)
+	$(bin)/python -m benchmarks.screenshots
 
 bench: $(full)
 	$(bin)/python -m benchmarks.engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tomllib
 from pathlib import Path
 
 import httpx
@@ -127,3 +128,11 @@ def test_names_of_uploads_lead_nowhere(address: str, files: Path, name: str) -> 
     (place,) = httpx.post(f"{address}gradio_api/upload", files={"files": (name, b"mine")}).json()
     assert Path(place).resolve().is_relative_to(files.resolve())
     assert Path(place).read_bytes() == b"mine"
+
+
+def test_spaces_installs_what_the_project_needs() -> None:
+    root = Path(__file__).parents[2]
+    needed = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    lines = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == needed, "run make requirements"
+    assert "\nsdk: gradio\napp_file: app.py\n" in (root / "README.md").read_text(encoding="utf-8")
