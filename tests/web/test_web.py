@@ -178,6 +178,7 @@ def test_a_failure_leaves_no_earlier_result(address: str) -> None:
     (slider,) = (part["id"] for part in config["components"] if part["type"] == "imageslider")
     actions = config["dependencies"]
     shows = [action for action in actions if slider in action["outputs"] and action["trigger_after"] is None]
+    shows = [action for action in shows if len(action["outputs"]) > 1]  # one only moves the line
     assert len(shows) == 2
     for action in shows:
         after = [a for a in actions if a["trigger_after"] == action["id"] and a["trigger_only_on_failure"]]

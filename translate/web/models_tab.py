@@ -54,7 +54,7 @@ def build_models_tab(app: gr.Blocks) -> None:
             describe(model),
             gr.Image(value=_copy(picture), visible=True) if picture.is_file() else gr.Image(value=None, visible=False),
             _card(words) if words.is_file() else "",
-            gr.Button(interactive=model.origin == "user"),
+            gr.Button(interactive=model.origin != "shipped"),
         ]
 
     def bring(file: str | None, name: str, task: Task, terms: str) -> list[Any]:
