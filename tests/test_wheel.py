@@ -191,7 +191,7 @@ def test_the_wheel_converts_with_its_own_models(command: list[str], tmp_path: Pa
         done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True)
         report = json.loads(done.stdout)
         assert {file["status"] for file in report["files"]} == {"done"}
-        assert len(list((tmp_path / model).iterdir())) == len(list((ROOT / "examples" / "sprites").iterdir()))
+        assert len(list((tmp_path / model).glob("[!.]*"))) == len(list((ROOT / "examples" / "sprites").iterdir()))
     where = [*command[:1], "-c", "import models, translate; print(models.__file__, translate.__file__)"]
     places = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert str(ROOT) not in places

@@ -17,6 +17,7 @@ from torch import Tensor
 from export import export_onnx, precision
 from export.onnx import to_onnx
 from export.precision import EQUAL_DB, measure_precisions, nearness, photographs, with_facts
+from export.verify import verify
 from models.errors import DeviceError
 from models.layers import per_picture
 from models.manifest import METADATA_KEY, Manifest
@@ -31,7 +32,7 @@ def pix2pix(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     manifest = describe(network)
     path.write_bytes(to_onnx(network, manifest).SerializeToString())
-    return Exported(network, manifest, path)
+    return Exported(network, manifest, path, verify(path, network, manifest))
 
 
 def flat_pictures(manifest: Manifest) -> Iterator[tuple[str, Any]]:

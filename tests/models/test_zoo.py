@@ -158,7 +158,7 @@ def test_vgg_fits_its_crop(size):
         ("unet_256", {"depth": 11}, "depth"),
         ("unet_256", {"dropout": 2}, "no bool"),
         ("srresnet_x4", {"scale": 5}, "2, 3, 4, 8"),
-        ("rrdbnet_x4", {"scale": 3}, "1, 2 or 4"),
+        ("rrdbnet_x4", {"scale": 3}, "1, 2, 4 or 8"),
     ],
 )
 def test_wrong_generator_arguments(name, arguments, complaint):
