@@ -23,6 +23,7 @@ Turn one kind of picture into another.
   models   list, show, import, remove or zoo: the models that are here, and the networks that can be trained
   app      serve the web page
   train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
+  data     check DIR: what is wrong with training pictures
   export   turn a training run into one .onnx file
   evaluate what a model's results are worth, in numbers: translate evaluate MODEL --data DIR
   bench    how fast a model runs on this machine, on each device
@@ -188,6 +189,36 @@ def _take_option(arguments: list[str], option: str) -> tuple[str, list[str]]:
     return "", arguments
 
 
+def _data(arguments: list[str]) -> int:
+    what, *rest = arguments or [""]
+    if what in ("-h", "--help"):
+        print(DATA_HELP, end="")
+        return 0
+    if what != "check":
+        raise UsageError(f"translate data knows only check, not {what!r}: translate data check DIR.")
+    from translate.config import DataCheckConfig
+
+    config = _parse(DataCheckConfig, rest, "data check")
+    from translate.console import print_data, steps
+    from translate.training.check import check_data
+    from translate.training.sheet import write_sheet
+
+    with steps() as on_progress:
+        found, looks = check_data(config, on_progress)
+    if config.sheet:
+        write_sheet(found, looks, config.sheet)
+    print(found.to_json()) if config.json else print_data(found)
+    return found.exit_code
+
+
+DATA_HELP = """usage: translate data check DIR [OPTIONS]
+
+  check   name unreadable, too small, duplicate and leaked (train = test) pictures
+
+`translate data check --help` lists the options.
+"""
+
+
 def _export(arguments: list[str]) -> int:
     from translate.config import ExportConfig
 
@@ -307,6 +338,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "models": _models,
     "app": _app,
     "train": _train,
+    "data": _data,
     "export": _export,
     "evaluate": _evaluate,
     "bench": _bench,

@@ -24,7 +24,8 @@ KEEP = 2
 
 FREE_TO_CHANGE = {
     "data", "out", "resume", "start_from", "name", "source", "target", "training_data", "license",
-    "device", "precision", "workers", "compile", "log_images", "sample_images", "checkpoint_minutes",
+    "device", "precision", "workers", "cache", "cache_bytes", "compile", "log_images", "sample_images",
+    "checkpoint_minutes", "keep", "on_nan",
 }  # fmt: skip
 """Settings that a resumed run may change without becoming another run."""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
 
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
@@ -20,7 +19,7 @@ from translate.training.folder import RunFolder
 from translate.training.loop import Run, fit
 from translate.training.method import Batch, Method
 from translate.training.pix2pix import Pix2Pix
-from translate.training.samples import HighResolution, Pairs, Piles
+from translate.training.samples import HighResolution, Pairs, Piles, Samples
 from translate.training.srgan import SRGAN
 
 
@@ -42,6 +41,7 @@ def train(config: TrainingConfig) -> Path:
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
     method, samples, validation = build(config, device)
+    sys.stderr.write(f"{samples.describe()}\n")
     if config.start_from is not None and checkpoint is None:
         start_from(config.start_from, method, config)
     for network in method.networks.values():
@@ -56,7 +56,7 @@ def train(config: TrainingConfig) -> Path:
     return folder.root
 
 
-def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Dataset[Batch], list[Batch]]:
+def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Samples, list[Batch]]:
     """Method, training samples and validation pictures of the settings.
 
     Raises:
