@@ -207,7 +207,7 @@ def _alike(some: Sequence[Look], others: Sequence[Look]) -> Iterator[tuple[Look,
     hashes = np.array([look.hash for look in others], np.uint64)
     for one in some:
         close = np.flatnonzero(np.bitwise_count(hashes ^ np.uint64(one.hash)) <= BITS)
-        found = [other for at in close if (other := others[at]) is not one and near(one, other)]
+        found = [other for at in close if (other := others[int(at)]) is not one and near(one, other)]
         if found:
             yield one, found
 

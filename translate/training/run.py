@@ -16,6 +16,7 @@ from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, 
 from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
+from translate.training.guard import NotFinite
 from translate.training.loop import Run, fit
 from translate.training.method import Batch, Method
 from translate.training.pix2pix import Pix2Pix
@@ -52,7 +53,22 @@ def train(config: TrainingConfig) -> Path:
     folder.begin(name, config, run.images)
     if config.compile:
         compile_networks(method, device)
-    fit(run, samples)
+    try:
+        fit(run, samples)
+    except NotFinite as error:
+        newest = folder.newest_checkpoint()
+        kept = f"the last checkpoint, {newest}, is good" if newest else "there is no checkpoint yet"
+        lower = "start again with a lower --learning-rate"
+        if precision == torch.float32:
+            raise NotFinite(f"{error}; {kept}. In float32 already: {lower}.") from None
+        if newest is None or config.on_nan == "stop":
+            go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
+            raise NotFinite(f"{error}; {kept}: {go_on}{lower}.") from None
+        sys.stderr.write(f"{error}; {kept}: going on from it in float32\n")
+        run = Run(method, folder, config, device, validation, torch.float32)
+        run.load_state(folder.load_state(newest))
+        folder.forget_stats_after(run.images)
+        fit(run, samples)
     return folder.root
 
 

@@ -111,6 +111,12 @@ class TrainingConfig:
     """Write a grid of samples and measure the validation pictures every so many images."""
     checkpoint_minutes: float = 5.0
     """Write a checkpoint every so many minutes, and at the end."""
+    keep: int = 2
+    """Checkpoints that stay, the newest ones. The best one stays, too, where pictures are kept aside (--validation): by
+    PSNR where they have a target, else by the sliced Wasserstein distance of results and real pictures."""
+    on_nan: Literal["stop", "resume"] = "stop"
+    """What to do when a loss is no number any more. stop: end with an error. resume: once, go on from the last
+    checkpoint in float32."""
 
     @property
     def stages(self) -> tuple[int, ...]:
@@ -128,6 +134,7 @@ class TrainingConfig:
             (self.warmup_images >= 0, f"--warmup-images {self.warmup_images} must be 0 or more"),
             (self.seed >= 0, f"--seed {self.seed} must be 0 or more"),
             (self.checkpoint_minutes >= 0, f"--checkpoint-minutes {self.checkpoint_minutes} must be 0 or more"),
+            (self.keep >= 1, f"--keep {self.keep}: keep at least the newest checkpoint"),
             (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
             (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
             (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
