@@ -341,6 +341,16 @@ class DataCheckConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """One self-contained page on a training run."""
+
+    run: Positional[Path]
+    """A run folder: --out of `translate train`."""
+    out: Annotated[Path | None, arg(aliases=["-o"])] = None
+    """The .html file to write; report.html in the run folder if not given. An older one is replaced."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppConfig:
     """Serve the web page."""
 

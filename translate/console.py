@@ -226,6 +226,14 @@ def print_data(found: DataReport) -> None:
     print(", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + rest if counts else "nothing is wrong")
 
 
+def print_settings(rows: Sequence[Sequence[str]]) -> None:
+    """One line a setting: its value and where that came from."""
+    table = _table("setting", "value", "from")
+    for row in rows:
+        table.add_row(*row)
+    _show(table)
+
+
 def print_diagnosis(found: Diagnosis) -> None:
     """Versions, machine, devices; what is wrong on standard error."""
     for name, value in (found.versions | found.machine).items():
