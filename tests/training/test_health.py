@@ -39,28 +39,21 @@ def warnings_of(config: TrainingConfig) -> set[str]:
 
 
 def cyclegan(folder: Path, data: Path, **settings: Any) -> TrainingConfig:
-    small = {"generator": "resnet_6blocks", "generator_arguments": {"width": 8, "blocks": 1}, "size": 32}
-    return CycleGANConfig(
-        data=data, out=folder / "run", load_size=32, batch=4, learning_rate=2e-3, images=480, log_images=40,
-        sample_images=80, decay_from=1.0, discriminator_arguments={"width": 8, "layers": 2},
-        **{"identity_weight": 0.0, **small, **settings}, **WHERE,
-    )  # fmt: skip
+    small: dict[str, Any] = {
+        "generator": "resnet_6blocks", "generator_arguments": {"width": 8, "blocks": 1}, "size": 32, "load_size": 32,
+        "batch": 4, "learning_rate": 2e-3, "images": 600, "log_images": 40, "sample_images": 100, "decay_from": 1.0,
+        "discriminator_arguments": {"width": 8, "layers": 2}, "identity_weight": 0.0,
+    }  # fmt: skip
+    return CycleGANConfig(data=data, out=folder / "run", **{**small, **settings}, **WHERE)
 
 
 def pix2pix(folder: Path, data: Path, **settings: Any) -> TrainingConfig:
-    return Pix2PixConfig(
-        data=data, out=folder / "run", generator="unet_128", generator_arguments={"width": 4}, load_size=128, size=128,
-        **{"discriminator_arguments": {"width": 8}, "batch": 4, "images": 240, "log_images": 20, "sample_images": 40,
-           "learning_rate": 2e-3, "decay_from": 1.0, **settings}, **WHERE,
-    )  # fmt: skip
-
-
-def test_a_discriminator_that_wins_is_told(tmp_path: Path) -> None:
-    """A generator that can hardly move against stripes, nearly without a pixel distance."""
-    stripes = np.repeat(np.indices((128, 128)).sum(0)[..., None] % 2 * 255, 3, 2).astype(np.uint8)
-    data = piles(tmp_path / "data", lambda seed: scene(seed, 128), lambda _: stripes)
-    frail = {"generator_arguments": {"width": 1}, "l1_weight": 0.001, "discriminator_arguments": {"width": 32}}
-    assert "discriminator wins" in warnings_of(pix2pix(tmp_path, data, **frail))
+    small: dict[str, Any] = {
+        "generator": "unet_128", "generator_arguments": {"width": 4}, "load_size": 128, "size": 128, "batch": 2,
+        "discriminator_arguments": {"width": 4}, "images": 120, "log_images": 10, "sample_images": 30,
+        "learning_rate": 2e-3, "decay_from": 1.0,
+    }  # fmt: skip
+    return Pix2PixConfig(data=data, out=folder / "run", **{**small, **settings}, **WHERE)
 
 
 def test_mode_collapse_is_told(tmp_path: Path) -> None:
@@ -70,10 +63,11 @@ def test_mode_collapse_is_told(tmp_path: Path) -> None:
     assert "mode collapse" in warnings_of(pix2pix(tmp_path, data))
 
 
-def test_a_generator_stuck_at_identity_is_told(tmp_path: Path) -> None:
-    """A weight that leaves nothing but to keep the picture."""
+def test_a_generator_stuck_at_identity_and_a_discriminator_that_wins_are_told(tmp_path: Path) -> None:
+    """A weight that leaves nothing but to keep the picture, between piles that light tells apart."""
     data = piles(tmp_path / "data", lambda seed: scene(seed) // 4, lambda seed: scene(seed + 50) // 4 + 190)
-    assert "stuck at identity" in warnings_of(cyclegan(tmp_path, data, keep_weight=1000.0, images=800))
+    found = warnings_of(cyclegan(tmp_path, data, keep_weight=1000.0, images=320))
+    assert {"stuck at identity", "discriminator wins"} <= found
 
 
 def test_inverted_colours_are_told(tmp_path: Path) -> None:
@@ -84,13 +78,13 @@ def test_inverted_colours_are_told(tmp_path: Path) -> None:
         return (bright * 0.8 + scene(seed) * 0.2).clip(0, 255).astype(np.uint8)
 
     data = piles(tmp_path / "data", light_below, lambda seed: 255 - light_below(seed + 50))
-    assert "colours inverted" in warnings_of(cyclegan(tmp_path, data, images=800))
+    assert "colours inverted" in warnings_of(cyclegan(tmp_path, data))
 
 
 def test_a_checkerboard_is_told(tmp_path: Path) -> None:
     """Steps far too large: transposed convolutions leave their grid."""
     data = piles(tmp_path / "data", lambda seed: scene(seed, 128), lambda seed: scene(seed + 9, 128))
-    found = warnings_of(pix2pix(tmp_path, data, learning_rate=0.05, l1_weight=0.1, images=120, sample_images=20))
+    found = warnings_of(pix2pix(tmp_path, data, learning_rate=0.05, l1_weight=0.1))
     assert "checkerboard" in found
 
 
