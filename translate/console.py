@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -228,10 +228,10 @@ def print_data(found: DataReport) -> None:
 
 def print_settings(rows: Sequence[Sequence[str]]) -> None:
     """One line a setting: its value and where that came from."""
-    table = _table("setting", "value", "from")
+    table = new_table("setting", "value", "from")
     for row in rows:
         table.add_row(*row)
-    _show(table)
+    show_table(table)
 
 
 def print_diagnosis(found: Diagnosis) -> None:

@@ -67,6 +67,7 @@ def _check_type(recipe: str, key: str, value: Any, wanted: Any) -> None:
             for part, kind in zip(value, kinds, strict=True):
                 _check_type(recipe, key, part, kind)
             return
+        raise ConfigError(f"the recipe {recipe} has {key} = {value!r}, which must be of the kind tuple ({wanted}).")
     kind = origin or wanted
     kinds = tuple(get_origin(option) or option for option in options) if kind is UnionType else (kind,)
     if not isinstance(value, kinds + ((int,) if float in kinds else ())) or (value is True or value is False) > (
