@@ -23,6 +23,8 @@ Turn one kind of picture into another.
   models   list, show, import, remove or zoo: the models that are here, and the networks that can be trained
   app      serve the web page
   train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
+  data     check DIR: what is wrong with training pictures
+  report   one page on a training run: curves, samples over time, settings
   export   turn a training run into one .onnx file
   evaluate what a model's results are worth, in numbers: translate evaluate MODEL --data DIR
   bench    how fast a model runs on this machine, on each device
@@ -155,8 +157,16 @@ def _train(arguments: list[str]) -> int:
     from translate.recipes import load_recipe, with_defaults
 
     recipe, rest = _take_option(rest, "--recipe")
+    shown = "--print-config" in rest
+    rest = [word for word in rest if word != "--print-config"]
     values = load_recipe(recipe, method, methods[method]) if recipe else {}
     config = _parse(methods[method], rest, f"train {method}", with_defaults(methods[method], values, MISSING))
+    if shown:
+        from translate.console import print_settings
+        from translate.training.provenance import settings_table
+
+        print_settings(settings_table(config, recipe, values, rest))
+        return 0
     try:
         from translate.training import train
     except ModuleNotFoundError as error:
@@ -173,6 +183,7 @@ TRAIN_HELP = """usage: translate train {pix2pix,cyclegan,cut,srgan} [--recipe NA
   srgan     super-resolution (Ledig et al. 2017)
 
 --recipe NAME takes other defaults from a recipe of ours. `translate train METHOD --help` lists the options.
+--print-config shows every setting and where it came from (default, recipe, flag), and trains nothing.
 """
 
 
@@ -186,6 +197,46 @@ def _take_option(arguments: list[str], option: str) -> tuple[str, list[str]]:
         if argument.startswith(f"{option}="):
             return argument.partition("=")[2], arguments[:index] + arguments[index + 1 :]
     return "", arguments
+
+
+def _data(arguments: list[str]) -> int:
+    what, *rest = arguments or [""]
+    if what in ("-h", "--help"):
+        print(DATA_HELP, end="")
+        return 0
+    if what != "check":
+        raise UsageError(f"translate data knows only check, not {what!r}: translate data check DIR.")
+    from translate.config import DataCheckConfig
+
+    config = _parse(DataCheckConfig, rest, "data check")
+    from translate.console import print_data, steps
+    from translate.training.check import check_data
+    from translate.training.sheet import write_sheet
+
+    with steps() as on_progress:
+        found, looks = check_data(config, on_progress)
+    if config.sheet:
+        write_sheet(found, looks, config.sheet)
+    print(found.to_json()) if config.json else print_data(found)
+    return found.exit_code
+
+
+DATA_HELP = """usage: translate data check DIR [OPTIONS]
+
+  check   name unreadable, too small, duplicate and leaked (train = test) pictures
+
+`translate data check --help` lists the options.
+"""
+
+
+def _report(arguments: list[str]) -> int:
+    from translate.config import ReportConfig
+
+    config = _parse(ReportConfig, arguments, "report")
+    from translate.training.page import write_page
+
+    print(write_page(config.run, config.out or config.run / "report.html"))
+    return 0
 
 
 def _export(arguments: list[str]) -> int:
@@ -307,6 +358,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "models": _models,
     "app": _app,
     "train": _train,
+    "data": _data,
+    "report": _report,
     "export": _export,
     "evaluate": _evaluate,
     "bench": _bench,

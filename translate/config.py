@@ -316,6 +316,41 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataCheckConfig:
+    """What is wrong with a set of training pictures, before it costs a night. Exit code 1 if something is."""
+
+    data: Positional[Path]
+    """What --data of `translate train` will name."""
+    method: Literal["auto", "pix2pix", "cyclegan", "cut", "srgan"] = "auto"
+    """Check it as this method would read it. auto: as its folders and shapes suggest."""
+    size: int = 0
+    """Sides, in pixels, below which pictures are too small; what the method trains at by default if 0."""
+    sheet: Path | None = None
+    """Also write a contact sheet to this .png file, pictures with a problem first; an older one is replaced."""
+    json: bool = False
+    """Print JSON on standard output instead of the table."""
+
+    def __post_init__(self) -> None:
+        check(
+            (self.size >= 0, f"--size {self.size} must be 0 or more"),
+            (
+                self.sheet is None or self.sheet.suffix.lower() == ".png",
+                f"--sheet {self.sheet} is written as PNG; let its name end in .png",
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """One self-contained page on a training run."""
+
+    run: Positional[Path]
+    """A run folder: --out of `translate train`."""
+    out: Annotated[Path | None, arg(aliases=["-o"])] = None
+    """The .html file to write; report.html in the run folder if not given. An older one is replaced."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppConfig:
     """Serve the web page."""
 

@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from translate.doctor import Diagnosis
     from translate.inference.chain import Chain
     from translate.metrics.evaluate import Evaluation
+    from translate.training.check import DataReport
 
 MOST_ROWS = 200
 """Files in the closing table; `--json` has no such limit."""
@@ -209,6 +210,27 @@ def print_evaluation(found: Evaluation) -> None:
     table = new_table("metric", "model", "baseline")
     for name, value in found.metrics.items():
         table.add_row(name, f"{value:.4g}", f"{found.baseline[name]:.4g}" if name in found.baseline else "")
+    show_table(table)
+
+
+def print_data(found: DataReport) -> None:
+    """What the set holds, and one line a problem."""
+    print(f"{found.layout}; the smallest is {found.smallest[0]} x {found.smallest[1]} pixels")
+    if found.problems:
+        table = new_table("problem", "files", "what")
+        for problem in found.problems[:MOST_ROWS]:
+            table.add_row(problem.kind, "\n".join(problem.files), problem.detail)
+        show_table(table)
+    counts = Counter(problem.kind for problem in found.problems)
+    rest = f" ({len(found.problems) - MOST_ROWS:,} more: --json)" if len(found.problems) > MOST_ROWS else ""
+    print(", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + rest if counts else "nothing is wrong")
+
+
+def print_settings(rows: Sequence[Sequence[str]]) -> None:
+    """One line a setting: its value and where that came from."""
+    table = new_table("setting", "value", "from")
+    for row in rows:
+        table.add_row(*row)
     show_table(table)
 
 

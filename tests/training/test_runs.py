@@ -94,7 +94,7 @@ def test_a_run_leaves_what_the_design_says(configure: Configure, data: Path, tmp
     assert {line["images"] for line in stats} >= {4, 8, 12}
     assert list((out / "tensorboard").iterdir())
     assert [path.name for path in sorted((out / "samples").iterdir())] == ["000000008.png", "000000012.png"]
-    (checkpoint,) = (out / "checkpoints").iterdir()
+    checkpoint = out / "checkpoints" / "000000012"
     for weights in checkpoint.glob("*.safetensors"):
         generator, manifest = load_checkpoint(weights)
         assert manifest.steps == 6
@@ -181,9 +181,23 @@ def test_samples_show_what_is_exported_and_change_nothing(data: Path, tmp_path: 
     assert manifest.metrics["validation_psnr"] == pytest.approx(float(torch.stack(measured).mean()), abs=1e-3)
 
 
-def test_checkpoints_by_the_clock_keep_the_last_two(data: Path, tmp_path: Path) -> None:
-    out = train(srgan(data, tmp_path / "run", checkpoint_minutes=0.0))
-    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["000000010", "000000012"]
+@pytest.mark.parametrize("keep", [1, 3])
+def test_checkpoints_by_the_clock_keep_the_last_ones_and_the_best(keep: int, data: Path, tmp_path: Path) -> None:
+    out = train(srgan(data, tmp_path / "run", checkpoint_minutes=0.0, keep=keep, sample_images=2))
+    lines = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
+    measured = {line["images"]: line["validation_psnr"] for line in lines if "validation_psnr" in line}
+    assert list(measured) == [2, 4, 6, 8, 10, 12]
+    best = max(measured, key=lambda images: measured[images])
+    assert json.loads((out / "best.json").read_text())["images"] == best
+    kept = {*list(measured)[-keep:], best}
+    assert {int(path.name) for path in (out / "checkpoints").iterdir()} == kept
+
+
+def test_piles_choose_the_best_by_distance(data: Path, tmp_path: Path) -> None:
+    out = train(cyclegan(data, tmp_path / "run", validation=2, sample_images=4, keep=1))
+    lines = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
+    measured = {line["images"]: line["validation_swd"] for line in lines if "validation_swd" in line}
+    assert json.loads((out / "best.json").read_text())["images"] == min(measured, key=lambda images: measured[images])
 
 
 @pytest.mark.parametrize(
@@ -258,5 +272,5 @@ def test_a_signal_stops_between_two_steps() -> None:
 
 
 def test_nan_stops_the_run_and_names_the_loss(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"g_pixel is (nan|inf) after \d+ images"):
+    with pytest.raises(TrainingError, match=r"g_pixel is (nan|inf) in step \d, after \d+ images"):
         train(srgan(data, tmp_path / "run", learning_rate=1e30))

@@ -7,7 +7,8 @@ import difflib
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from models.errors import ConfigError, UnknownRecipe
 
@@ -41,12 +42,39 @@ def load_recipe(name: str, method: str, config: type[Any]) -> dict[str, Any]:
     if made_for != method:
         raise ConfigError(f"the recipe {name} is for `translate train {made_for}`, not {method}.")
     fields = {field.name: str(field.type) for field in dataclasses.fields(config)}
+    types = get_type_hints(config)
     for key, value in values.items():
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1, cutoff=0)[0]
             raise ConfigError(f"the recipe {name} has {key!r}, which is no setting; the nearest is {near!r}.")
         values[key] = _fitted(value, fields[key])
+        _check_type(name, key, values[key], types[key])
     return values
+
+
+def _check_type(recipe: str, key: str, value: Any, wanted: Any) -> None:
+    """Hold a value to the kind of its field; a name that is not among those known is answered with the nearest."""
+    origin, options = get_origin(wanted), get_args(wanted)
+    if origin is Literal:
+        if value not in options:
+            near = difflib.get_close_matches(str(value), map(str, options), n=1, cutoff=0)[0]
+            known = ", ".join(map(str, options))
+            raise ConfigError(f"the recipe {recipe} has {key} = {value!r}; the nearest is {near!r} (known: {known}).")
+        return
+    if origin is tuple:
+        kinds = options[:1] * len(value) if isinstance(value, tuple) and options[1:] == (...,) else options
+        if isinstance(value, tuple) and len(value) == len(kinds):
+            for part, kind in zip(value, kinds, strict=True):
+                _check_type(recipe, key, part, kind)
+            return
+        raise ConfigError(f"the recipe {recipe} has {key} = {value!r}, which must be of the kind tuple ({wanted}).")
+    kind = origin or wanted
+    kinds = tuple(get_origin(option) or option for option in options) if kind is UnionType else (kind,)
+    if not isinstance(value, kinds + ((int,) if float in kinds else ())) or (value is True or value is False) > (
+        bool in kinds
+    ):
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise ConfigError(f"the recipe {recipe} has {key} = {value!r}, which must be of the kind {names}.")
 
 
 def _fitted(value: Any, annotation: str) -> Any:

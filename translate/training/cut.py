@@ -15,7 +15,7 @@ from models.zoo import build_discriminator, build_generator
 from translate.training.augment import DiffAugment, SlopePenalty
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
-from translate.training.losses import full, kept, least_squares
+from translate.training.losses import full, kept, least_squares, mean_score
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 from translate.training.pool import ImagePool
 
@@ -64,6 +64,7 @@ class CUT(Trainable):
 
         # Discriminator: real -> 1, (earlier) fake -> 0
         real, false = self.judge(b, self.pool.swap(fake.detach()))
+        self.verdicts = {"D(real)": mean_score(real), "D(fake)": mean_score(false)}
         losses = {"d_real": least_squares(real, real=True), "d_fake": least_squares(false, real=False)}
         d_loss = 0.5 * (losses["d_real"] + losses["d_fake"])
         if self.r1.due():

@@ -13,7 +13,7 @@ from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.training.augment import DiffAugment, SlopePenalty
 from translate.training.config import CycleGANConfig
-from translate.training.losses import full, kept, least_squares
+from translate.training.losses import full, kept, least_squares, mean_score
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 from translate.training.pool import ImagePool
 
@@ -69,8 +69,8 @@ class CycleGAN(Trainable):
 
         # Discriminators: real -> 1, an earlier fake -> 0, halved to slow them (section 4)
         old_a, old_b = self.pool_a.swap(fake_a.detach()), self.pool_b.swap(fake_b.detach())
-        d_a = self.judgement(self.d_a, a, old_a)
-        d_b = self.judgement(self.d_b, b, old_b)
+        d_a = self.judgement("A", self.d_a, a, old_a)
+        d_b = self.judgement("B", self.d_b, b, old_b)
         losses |= {"d_a": d_a, "d_b": d_b}
         d_loss = 0.5 * (d_a + d_b)
         if self.r1.due():
@@ -82,10 +82,11 @@ class CycleGAN(Trainable):
 
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def judgement(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    def judgement(self, name: str, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """What a discriminator minimises: real -> 1, fake -> 0."""
-        verdicts = discriminator(self.augment(real)), discriminator(self.augment(fake))
-        return least_squares(verdicts[0], real=True) + least_squares(verdicts[1], real=False)
+        on_real, on_fake = discriminator(self.augment(real)), discriminator(self.augment(fake))
+        self.verdicts |= {f"D_{name}(real)": mean_score(on_real), f"D_{name}(fake)": mean_score(on_fake)}
+        return least_squares(on_real, real=True) + least_squares(on_fake, real=False)
 
     def state(self) -> dict[str, Any]:
         """Networks, optimizers, both pools, and where the augmentation and the penalty stand."""

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,10 @@ from torch import Tensor
 from models.errors import TrainingError
 from translate.training.config import TrainingConfig
 
-KEEP = 2
-"""Checkpoints that stay: the newest, and the one before it should the newest be damaged."""
-
 FREE_TO_CHANGE = {
     "data", "out", "resume", "start_from", "name", "source", "target", "training_data", "license",
-    "device", "precision", "workers", "compile", "log_images", "sample_images", "checkpoint_minutes",
+    "device", "precision", "workers", "cache", "cache_bytes", "compile", "log_images", "sample_images",
+    "checkpoint_minutes", "keep", "on_nan",
 }  # fmt: skip
 """Settings that a resumed run may change without becoming another run."""
 
@@ -79,7 +77,7 @@ class RunFolder:
             kept = [line for line in lines if json.loads(line)["images"] <= images]
             write_atomic(stats, "".join(f"{line}\n" for line in kept).encode())
 
-    def log(self, line: Mapping[str, float]) -> None:
+    def log(self, line: Mapping[str, float | str]) -> None:
         """Append one line of statistics."""
         with (self.root / "stats.jsonl").open("a") as stats:
             stats.write(
@@ -109,8 +107,28 @@ class RunFolder:
         """The checkpoint to go on from."""
         return next(reversed(self.checkpoints()), None)
 
-    def save_checkpoint(self, images: int, state: dict[str, Any], write_weights: Any) -> None:
-        """One folder for each: `write_weights(folder)` adds the .safetensors files. It appears whole or not at all."""
+    def best(self) -> dict[str, Any]:
+        """Number of images, measure and value of the best checkpoint; empty if none was measured."""
+        try:
+            found: dict[str, Any] = json.loads((self.root / "best.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def save_checkpoint(
+        self,
+        images: int,
+        state: dict[str, Any],
+        write_weights: Callable[[Path], None],
+        keep: int,
+        best: Mapping[str, Any],
+    ) -> None:
+        """One folder for each: `write_weights(folder)` adds the .safetensors files. It appears whole or not at all.
+
+        Args:
+            keep: of the newest that stay; the older ones go, but for the best.
+            best: as `best` gives it; empty if nothing has been measured.
+        """
         final = self.root / "checkpoints" / f"{images:09d}"
         temporary = final.with_name(f".{final.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
@@ -119,8 +137,11 @@ class RunFolder:
         torch.save(state, temporary / "state.pt")
         shutil.rmtree(final, ignore_errors=True)
         temporary.replace(final)
-        for old in self.checkpoints()[:-KEEP]:
-            shutil.rmtree(old)
+        if best:
+            write_atomic(self.root / "best.json", json.dumps(dict(best)).encode())
+        for old in self.checkpoints()[:-keep]:
+            if not best or int(old.name) != best["images"]:
+                shutil.rmtree(old)
 
     def load_state(self, checkpoint: Path) -> dict[str, Any]:
         """What `save_checkpoint` was given.

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import itertools
 import signal
-import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from models.checkpoint import save_checkpoint
-from models.errors import TrainingError
+from translate.bench import peak_megabytes
 from translate.training.config import TrainingConfig
 from translate.training.data import batches, to_device
 from translate.training.ema import Ema
 from translate.training.folder import RunFolder
-from translate.training.losses import peak_signal_to_noise
+from translate.training.guard import Trail, check_weights, gradient_norms, is_out_of_memory, out_of_memory
+from translate.training.health import Watch, measure, verdict_gaps
+from translate.training.live import Live, live
 from translate.training.method import Batch, Method
+from translate.training.validate import SMALLER_IS_BETTER, validate
 
 SAMPLE_ROWS = 6
+PROBES = 8
+"""Pictures by which is judged whether a run goes wrong."""
+Columns = dict[str, Tensor]
 
 
 def learning_rate_factor(images: int, config: TrainingConfig) -> float:
@@ -66,6 +70,10 @@ class Run:
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
         self.logged_at = (0, time.monotonic())
+        self.trail = Trail()
+        self.best: dict[str, Any] = {}
+        self.watch = Watch()
+        self.seen: deque[Batch] = deque(maxlen=PROBES)
 
     def step(self, batch: Batch) -> None:
         """One update at the learning rate of this place in the run."""
@@ -73,55 +81,75 @@ class Run:
         for optimizer in self.method.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * factor
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            losses = self.method.step(to_device(batch, self.device))
+        losses = self.update(batch)
         self.ema.update()
+        self.seen.append(Batch(*(part[:1] for part in batch)))
         self.images += self.config.batch
         self.steps += 1
         self.summed += 1
-        for name, loss in losses.items():  # summed on the device: no waiting for it here
+        self.trail.add(self.steps, losses)
+        for name, loss in (losses | self.method.verdicts).items():  # summed on the device: no waiting for it here
             self.sums[name] = self.sums[name] + loss.float() if name in self.sums else loss.float()
 
-    def log(self, board: SummaryWriter) -> None:
-        """Means since the last line. Stops the run if a loss is no number.
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """One step of the method, in the run's precision."""
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            return self.method.step(to_device(batch, self.device))
+
+    def log(self, board: SummaryWriter, shown: Live) -> None:
+        """Means since the last line.
 
         Raises:
-            TrainingError: a loss is NaN or infinite; the last checkpoint is still good.
+            NotFinite: a loss is NaN or infinite; the last checkpoint is still good.
         """
+        self.trail.check(self.config.batch)
         line = {name: float(total) / self.summed for name, total in self.sums.items()}
-        bad = [name for name, value in line.items() if not math.isfinite(value)]
-        if bad:
-            raise TrainingError(
-                f"{bad[0]} is {line[bad[0]]} after {self.images} images. The checkpoint before that is kept: "
-                "go on from it in --precision fp32, or start again with a lower --learning-rate."
-            )
         now = time.monotonic()
         line["images_per_second"] = (self.images - self.logged_at[0]) / max(now - self.logged_at[1], 1e-9)
         line["learning_rate"] = self.config.learning_rate * learning_rate_factor(self.images, self.config)
+        line |= gradient_norms(self.method.optimizers) | {"memory_mb": peak_memory(self.device)}
+        self.write(board, line)
+        shown.logged(line)
+        self.warn(verdict_gaps(line), shown)
+        self.sums, self.summed, self.logged_at = {}, 0, (self.images, now)
+
+    def write(self, board: SummaryWriter, line: dict[str, float]) -> None:
+        """A line in stats.jsonl, and the same for TensorBoard."""
         self.folder.log({"images": self.images, "steps": self.steps, **line})
         for name, value in line.items():
             board.add_scalar(name, value, self.images)
-        self.sums, self.summed, self.logged_at = {}, 0, (self.images, now)
+
+    def warn(self, measures: dict[str, float], shown: Live) -> None:
+        """Tell each sign that something goes wrong, and remember it in stats.jsonl."""
+        for sign, measured in self.watch.look(measures):
+            text = f"{sign.what} ({measured}). Try {sign.advice}."
+            shown.warn(f"after {self.images:,} images: {sign.name}: {text}")
+            self.folder.log({"images": self.images, "steps": self.steps, "warning": sign.name, "what": text})
 
     @torch.no_grad()
-    def sample(self, board: SummaryWriter, shown: Batch) -> None:
-        """Sheet and PSNR of the pictures kept aside, or a sheet of training pictures where there are none."""
-        rows: list[dict[str, Tensor]] = []
-        psnr: list[float] = []
+    def sample(self, board: SummaryWriter, shown: Live) -> None:
+        """A sheet of the pictures kept aside, or of training pictures where there are none; what the former are worth,
+        and whether something goes wrong. A new best is kept as a checkpoint."""
+        probes = list(self.seen)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.config.seed)
-            for batch in self.validation or [Batch(*(part[:1] for part in shown))]:
-                with evaluating(*self.ema.averages.values()):  # as exported: BatchNorm must neither use nor learn these
-                    columns = self.method.pictures(to_device(batch, self.device), self.ema.averages)
-                if "result" in columns and "target" in columns:
-                    psnr.append(float(peak_signal_to_noise(columns["result"], columns["target"]).mean()))
-                if len(rows) < SAMPLE_ROWS:
-                    rows.append(columns)
-        self.folder.sample(self.images, rows)
-        if psnr and self.validation:
-            self.metrics["validation_psnr"] = sum(psnr) / len(psnr)
-            self.folder.log({"images": self.images, "steps": self.steps, **self.metrics})
-            board.add_scalar("validation_psnr", self.metrics["validation_psnr"], self.images)
+            aside = [self.columns(batch) for batch in self.validation]
+            probed = [self.columns(batch) for batch in probes] if len(aside) < PROBES else aside[:PROBES]
+        self.folder.sample(self.images, aside[:SAMPLE_ROWS] or probed[-1:])
+        signs = measure([row for row in probed if same_shape(row, probed[-1])])
+        measures = validate(aside)
+        self.metrics |= measures
+        self.write(board, measures | signs)
+        self.warn(signs, shown)
+        for name, value in itertools.islice(measures.items(), 1):
+            if not self.best or (value < self.best["value"]) == (name in SMALLER_IS_BETTER):
+                self.best = {"images": self.images, "measure": name, "value": value}
+                self.save()
+
+    def columns(self, batch: Batch) -> Columns:
+        """A row of the sample sheet."""
+        with evaluating(*self.ema.averages.values()):  # as exported: BatchNorm must neither use nor learn these
+            return self.method.pictures(to_device(batch, self.device), self.ema.averages)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on bit for bit, as plain data."""
@@ -135,6 +163,7 @@ class Run:
             "ema": {name: average.state_dict() for name, average in self.ema.averages.items()},
             "method": self.method.state(),
             "metrics": self.metrics,
+            "best": self.best,
             "sums": self.sums,
             "summed": self.summed,
             "random": random,
@@ -144,7 +173,8 @@ class Run:
         """Go on from what `state` gave."""
         self.images, self.steps, self.metrics = state["images"], state["steps"], state["metrics"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
-        self.summed = state["summed"]
+        self.summed, self.best = state["summed"], state.get("best", {})
+        self.trail = Trail()
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
         self.ema.updates = state["ema_updates"]
@@ -155,14 +185,20 @@ class Run:
             torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
 
     def save(self) -> None:
-        """A checkpoint: the averaged generators with their Manifests, and the state."""
+        """A checkpoint: the averaged generators with their Manifests, and the state.
+
+        Raises:
+            NotFinite: a loss or a weight is no number; nothing is written.
+        """
+        self.trail.check(self.config.batch)
+        check_weights(self.method.networks, self.steps)
 
         def write_weights(folder: Path) -> None:
             for name, (_, manifest) in self.method.generators().items():
                 stamped = dataclasses.replace(manifest, steps=self.steps, metrics=self.metrics)
                 save_checkpoint(folder / f"{name}.safetensors", self.ema.averages[name], stamped)
 
-        self.folder.save_checkpoint(self.images, self.state(), write_weights)
+        self.folder.save_checkpoint(self.images, self.state(), write_weights, self.config.keep, self.best)
 
 
 @contextmanager
@@ -203,44 +239,56 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
     """Train from where the run stands to its end.
 
     Raises:
-        TrainingError: a loss is NaN or infinite.
+        NotFinite: a loss is NaN or infinite; the last checkpoint is good.
+        TrainingError: memory does not suffice.
         KeyboardInterrupt: asked to stop; the checkpoint is written.
     """
     config, folder = run.config, run.folder
     total = config.images // config.batch * config.batch
-    bar = Progress(
-        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn(),
-        console=Console(stderr=True), disable=not sys.stderr.isatty(),
-    )  # fmt: skip
     with (
         SummaryWriter(str(folder.root / "tensorboard"), purge_step=run.images + 1) as board,
-        bar,
+        live(total, run.images) as shown,
         stop_requests() as asked,
     ):
-        task = bar.add_task("", total=total, completed=run.images)
-        saved = time.monotonic()
-        batch = None
+        saved, start = time.monotonic(), run.images
         for batch in batches(samples, config, run.images, pin=run.device.type == "cuda"):
-            run.step(batch)
-            bar.update(task, completed=run.images)
+            try:
+                run.step(batch)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise out_of_memory(run.update, batch, config, run.device) from None
+            shown.advanced(run.images)
             if crossed(run.images, config.batch, config.log_images):
-                run.log(board)
+                run.log(board, shown)
             if crossed(run.images, config.batch, config.sample_images):
-                run.sample(board, batch)
+                run.sample(board, shown)
             if asked.is_set():
                 run.save()
                 raise KeyboardInterrupt
             if time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 run.save()
                 saved = time.monotonic()
-        if batch is not None:
+        if run.images > start:
             if run.summed:
-                run.log(board)
+                run.log(board, shown)
             if not crossed(run.images, config.batch, config.sample_images):
-                run.sample(board, batch)
+                run.sample(board, shown)
             run.save()
 
 
 def crossed(images: int, batch: int, every: int) -> bool:
     """Whether this batch passed a multiple of `every` images."""
     return images // every > (images - batch) // every
+
+
+def same_shape(one: Columns, other: Columns) -> bool:
+    """Whether the pictures of two rows have the same sizes: those from before a change of size are left out."""
+    return all(part.shape == other[name].shape for name, part in one.items())
+
+
+def peak_memory(device: torch.device) -> float:
+    """Most memory so far, in MB: what PyTorch took of a GPU, or what the process has resident."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device) / 1e6
+    return peak_megabytes() or 0.0

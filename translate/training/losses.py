@@ -26,6 +26,16 @@ def least_squares(scores: Tensor, *, real: bool) -> Tensor:
     return F.mse_loss(scores, torch.full_like(scores, float(real)))
 
 
+def belief(logits: Tensor) -> Tensor:
+    """Mean probability of being real that logits stand for."""
+    return full(logits.detach()).sigmoid().mean()
+
+
+def mean_score(scores: Tensor) -> Tensor:
+    """Mean of least-squares scores, whose aims are 1 for real and 0 for fake."""
+    return full(scores.detach()).mean()
+
+
 def kept(result: Tensor, picture: Tensor, pixels: int) -> Tensor:
     """Mean distance of the mean colours of squares (self-regularization with a feature transform, Shrivastava et al.
     2017, eq. 4). Both [B, C, H, W]; what is left over at the right and lower edge is not looked at."""

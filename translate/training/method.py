@@ -36,6 +36,8 @@ class Method(Protocol):
     networks: dict[str, nn.Module]
     """Everything that is trained, by the name it has in the checkpoint."""
     optimizers: dict[str, optim.Optimizer]
+    verdicts: dict[str, Tensor]
+    """Of the last step: D(real) and D(fake), on a scale where 1 is real and 0 fake."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update. Returns the losses, detached."""
@@ -67,6 +69,7 @@ class Trainable:
     def __init__(self, networks: dict[str, nn.Module], optimizers: dict[str, optim.Optimizer]) -> None:
         self.networks = networks
         self.optimizers = optimizers
+        self.verdicts: dict[str, Tensor] = {}
 
     def forwards(self) -> Iterable[nn.Module]:
         """The networks themselves."""

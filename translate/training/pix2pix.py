@@ -12,7 +12,7 @@ from models.layers import per_picture
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.training.config import Pix2PixConfig
-from translate.training.losses import full, vanilla
+from translate.training.losses import belief, full, vanilla
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 
 l1 = nn.functional.l1_loss
@@ -39,8 +39,9 @@ class Pix2Pix(Trainable):
         fake = full(self.g(a))
 
         # Discriminator: (input, target) -> 1, (input, fake) -> 0. Two calls: BatchNorm must not mix real and fake.
-        d_real = vanilla(self.d(torch.cat([a, b], 1)), real=True)
-        d_fake = vanilla(self.d(torch.cat([a, fake.detach()], 1)), real=False)
+        real_logits, fake_logits = self.d(torch.cat([a, b], 1)), self.d(torch.cat([a, fake.detach()], 1))
+        d_real, d_fake = vanilla(real_logits, real=True), vanilla(fake_logits, real=False)
+        self.verdicts = {"D(real)": belief(real_logits), "D(fake)": belief(fake_logits)}
         self.d_optimizer.zero_grad()
         self.backward(0.5 * (d_real + d_fake))
         self.d_optimizer.step()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
 
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
@@ -17,10 +16,11 @@ from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, 
 from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
+from translate.training.guard import NotFinite
 from translate.training.loop import Run, fit
 from translate.training.method import Batch, Method
 from translate.training.pix2pix import Pix2Pix
-from translate.training.samples import HighResolution, Pairs, Piles
+from translate.training.samples import HighResolution, Pairs, Piles, Samples
 from translate.training.srgan import SRGAN
 
 
@@ -42,6 +42,7 @@ def train(config: TrainingConfig) -> Path:
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
     method, samples, validation = build(config, device)
+    sys.stderr.write(f"{samples.describe()}\n")
     if config.start_from is not None and checkpoint is None:
         start_from(config.start_from, method, config)
     for network in method.networks.values():
@@ -52,11 +53,26 @@ def train(config: TrainingConfig) -> Path:
     folder.begin(name, config, run.images)
     if config.compile:
         compile_networks(method, device)
-    fit(run, samples)
+    try:
+        fit(run, samples)
+    except NotFinite as error:
+        newest = folder.newest_checkpoint()
+        kept = f"the last checkpoint, {newest}, is good" if newest else "there is no checkpoint yet"
+        lower = "start again with a lower --learning-rate"
+        if precision == torch.float32:
+            raise NotFinite(f"{error}; {kept}. In float32 already: {lower}.") from None
+        if newest is None or config.on_nan == "stop":
+            go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
+            raise NotFinite(f"{error}; {kept}: {go_on}{lower}.") from None
+        sys.stderr.write(f"{error}; {kept}: going on from it in float32\n")
+        run = Run(method, folder, config, device, validation, torch.float32)
+        run.load_state(folder.load_state(newest))
+        folder.forget_stats_after(run.images)
+        fit(run, samples)
     return folder.root
 
 
-def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Dataset[Batch], list[Batch]]:
+def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Samples, list[Batch]]:
     """Method, training samples and validation pictures of the settings.
 
     Raises:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
 from models.errors import DataError
-from translate.training.config import Pix2PixConfig, SRGANConfig, UnpairedConfig
-from translate.training.data import Pile, Pixels, find_piles, hold_out, list_pictures, load_rgb, to_tensor
+from translate.training.cache import fill, make_room
+from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
+from translate.training.data import Pile, to_tensor
 from translate.training.degrade import degrade, shrink
+from translate.training.layout import Layout, Pixels, hold_out, load_rgb, recognise
 from translate.training.method import Batch
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it phones home when imported
 import albumentations as A
 
 Random = np.random.Generator
+Item = TypeVar("Item")
 
 VALIDATION_SIDE = 256
 
@@ -40,17 +45,20 @@ def load_square(file: Path, side: int) -> Pixels:
     return square(load_rgb(file), side)
 
 
-def load_pair(file: Path, side: int, *, swap: bool) -> Pixels:
-    """A side-by-side picture -> [side, 2 * side, 3], input left, target right.
+def load_pair(files: Sequence[Path], side: int, *, swap: bool) -> Pixels:
+    """A picture with two halves, or two pictures -> [side, 2 * side, 3], input left, target right.
 
     Raises:
         DataError: unreadable, or too narrow to hold two pictures.
     """
-    whole = load_rgb(file)
-    half = whole.shape[1] // 2
-    if half < 1:
-        raise DataError(f"{file} is {whole.shape[1]} pixel wide: no two pictures side by side.")
-    two = [square(whole[:, :half], side), square(whole[:, half : 2 * half], side)]
+    if len(files) == 2:
+        two = [load_square(file, side) for file in files]
+    else:
+        whole = load_rgb(files[0])
+        half = whole.shape[1] // 2
+        if half < 1:
+            raise DataError(f"{files[0]} is {whole.shape[1]} pixel wide: no two pictures side by side.")
+        two = [square(whole[:, :half], side), square(whole[:, half : 2 * half], side)]
     return np.hstack(two[::-1] if swap else two)
 
 
@@ -74,15 +82,59 @@ def as_batch(a: Pixels, b: Pixels) -> Batch:
     return Batch(to_tensor(a)[None], to_tensor(b)[None])
 
 
-class Pairs(Dataset[Batch]):
-    """Aligned side-by-side pictures in DATA/train or DATA, resized, then cut and mirrored alike."""
+def name_of(files: Sequence[Path]) -> str:
+    """By which a pair is known."""
+    return files[0].name
+
+
+def alone(file: Path) -> tuple[Path]:
+    """The one file that a picture comes from."""
+    return (file,)
+
+
+def all_of(files: Sequence[Path]) -> Sequence[Path]:
+    """The files that a pair comes from."""
+    return files
+
+
+class Samples(Dataset[Batch]):
+    """What every training set says of itself."""
+
+    layout: Layout
+    kept_aside: int
+
+    def validation(self) -> list[Batch]:
+        """The pictures kept aside, whole."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """One line for whoever starts the run."""
+        aside = f"; {self.kept_aside} kept aside for validation" if self.kept_aside else ""
+        return f"data: {self.layout.describe()}{aside}"
+
+
+def pile(
+    items: Sequence[Item], seed: int, prepare: Callable[[Item], Pixels], files: Callable[[Item], Sequence[Path]],
+    config: TrainingConfig, label: str, share: int = 1,
+) -> Pile[Item]:  # fmt: skip
+    """Pictures behind the cache that the settings ask for, of which they get one of `share` equal parts."""
+    cache = fill(items, prepare, files, config.cache, config.cache_bytes // share, label)
+    if config.cache not in ("memory", "off"):
+        make_room(Path(config.cache), config.cache_bytes)
+    return Pile(items, seed, prepare, cache)
+
+
+class Pairs(Samples):
+    """Aligned pictures, resized, then cut and mirrored alike."""
 
     def __init__(self, config: Pix2PixConfig) -> None:
         self.config = config
-        folder = config.data / "train" if (config.data / "train").is_dir() else config.data
-        files, self.aside = hold_out(list_pictures(folder), config.validation)
-        self.load = partial(load_pair, side=config.load_size, swap=config.direction == "right-to-left")
-        self.pile = Pile(files, config.seed, self.load)
+        self.layout = recognise(config.data, "pix2pix")
+        items, self.aside = hold_out(self.layout.pairs, config.validation, name_of)
+        self.kept_aside = len(self.aside)
+        swap = config.direction == "right-to-left"
+        load = partial(load_pair, side=config.load_size, swap=swap)
+        self.pile = pile(items, config.seed, load, all_of, config, f"pair {config.load_size} {swap}")
         self.cut = A.Compose(
             [A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip)],
             additional_targets={"target": "image"},
@@ -97,11 +149,11 @@ class Pairs(Dataset[Batch]):
     def validation(self) -> list[Batch]:
         """The pictures kept aside, whole, at the size that is trained."""
         config = self.config
-        pairs = [load_pair(file, config.size, swap=config.direction == "right-to-left") for file in self.aside]
+        pairs = [load_pair(files, config.size, swap=config.direction == "right-to-left") for files in self.aside]
         return [as_batch(pair[:, : config.size], pair[:, config.size :]) for pair in pairs]
 
 
-class Piles(Dataset[Batch]):
+class Piles(Samples):
     """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently.
 
     With several sizes, the resize goes in proportion to the one that is its batch's turn.
@@ -109,12 +161,17 @@ class Piles(Dataset[Batch]):
 
     def __init__(self, config: UnpairedConfig) -> None:
         self.config = config
+        self.layout = recognise(config.data, "cyclegan")
         (files_a, aside_a), (files_b, aside_b) = (
-            hold_out(list_pictures(folder), config.validation) for folder in find_piles(config.data)
+            hold_out(files, config.validation) for files in (self.layout.a, self.layout.b)
         )
         self.aside = list(zip(aside_a, aside_b, strict=True))
-        load = partial(load_square, side=config.load_size)
-        self.a, self.b = Pile(files_a, 2 * config.seed, load), Pile(files_b, 2 * config.seed + 1, load)
+        self.kept_aside = 2 * len(self.aside)
+        load, label = partial(load_square, side=config.load_size), f"square {config.load_size}"
+        self.a, self.b = (
+            pile(files, 2 * config.seed + number, load, alone, config, label, share=2)
+            for number, files in enumerate((files_a, files_b))
+        )
         self.cuts = [
             A.Compose([A.RandomCrop(size, size), A.HorizontalFlip(p=0.5 * config.flip)]) for size in config.stages
         ]
@@ -134,7 +191,7 @@ class Piles(Dataset[Batch]):
         return [as_batch(*(load_square(file, self.config.size) for file in two)) for two in self.aside]
 
 
-class HighResolution(Dataset[Batch]):
+class HighResolution(Samples):
     """High-resolution pictures, cut at their own size; the low ones are made on the fly.
 
     Args:
@@ -147,8 +204,10 @@ class HighResolution(Dataset[Batch]):
     def __init__(self, config: SRGANConfig, scale: int, multiple: int = 1) -> None:
         self.config = config
         self.scale, self.unit = scale, scale * multiple
-        files, self.aside = hold_out(list_pictures(config.data), config.validation)
-        self.pile = Pile(files, config.seed, partial(load_large, smallest=config.size))
+        self.layout = recognise(config.data, "srgan")
+        files, self.aside = hold_out(self.layout.a, config.validation)
+        self.kept_aside = len(self.aside)
+        self.pile = pile(files, config.seed, partial(load_large, smallest=config.size), alone, config, "as it is")
         turn = [A.RandomRotate90(p=1.0)] if config.rotate else []
         self.cut = A.Compose([A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip), *turn])
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.constructors import PrimitiveConstructorSpec
 
-from translate.config import check
+from translate.config import Bytes, check
 
 
 def _named(kind: type[int] | type[float]) -> PrimitiveConstructorSpec[dict[str, Any]]:
@@ -37,7 +37,8 @@ class TrainingConfig:
     """What every training run needs, whatever the method."""
 
     data: Path
-    """Folder of training pictures, laid out as the method needs it."""
+    """Training pictures. pix2pix: pairs side by side, two folders A and B (input and target) with equal names, or a
+    .csv file of two columns of paths. cyclegan, cut: two folders, trainA and trainB (A and B). srgan: large ones."""
     out: Path
     """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
     resume: bool = False
@@ -97,6 +98,11 @@ class TrainingConfig:
     """Compile the networks (torch.compile; on a CPU it needs a C++ compiler). Worth it from a few thousand updates."""
     workers: int = 2
     """Processes that load pictures; 0 loads in the main one."""
+    cache: str = "memory"
+    """Where decoded pictures are kept for the next epoch. memory: shared by all loaders, gone afterwards. A folder:
+    also for the next run. off: nowhere."""
+    cache_bytes: Bytes = 2 * 1024**3
+    """How much of them, such as 500MB or 8GB; what is beyond is decoded each time."""
     validation: int = 0
     """Pictures kept aside, never trained on, and measured at each checkpoint."""
     log_images: int = 1_000
@@ -105,6 +111,12 @@ class TrainingConfig:
     """Write a grid of samples and measure the validation pictures every so many images."""
     checkpoint_minutes: float = 5.0
     """Write a checkpoint every so many minutes, and at the end."""
+    keep: int = 2
+    """Checkpoints that stay, the newest ones. The best one stays, too, where pictures are kept aside (--validation): by
+    PSNR where they have a target, else by the sliced Wasserstein distance of results and real pictures."""
+    on_nan: Literal["stop", "resume"] = "stop"
+    """What to do when a loss is no number any more. stop: end with an error. resume: once, go on from the last
+    checkpoint in float32."""
 
     @property
     def stages(self) -> tuple[int, ...]:
@@ -122,9 +134,12 @@ class TrainingConfig:
             (self.warmup_images >= 0, f"--warmup-images {self.warmup_images} must be 0 or more"),
             (self.seed >= 0, f"--seed {self.seed} must be 0 or more"),
             (self.checkpoint_minutes >= 0, f"--checkpoint-minutes {self.checkpoint_minutes} must be 0 or more"),
+            (self.keep >= 1, f"--keep {self.keep}: keep at least the newest checkpoint"),
             (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
             (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
             (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
+            (bool(self.cache), "--cache is empty: say memory, off, or name a folder"),
+            (self.cache_bytes >= 0, f"--cache-bytes {self.cache_bytes} must be 0 or more"),
             (self.validation >= 0, f"--validation {self.validation} must be 0 or more"),
             (self.log_images >= 1, f"--log-images {self.log_images} must be 1 or more"),
             (self.sample_images >= 1, f"--sample-images {self.sample_images} must be 1 or more"),

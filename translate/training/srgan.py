@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.training.config import SRGANConfig
-from translate.training.losses import VGG54, full, vanilla
+from translate.training.losses import VGG54, belief, full, vanilla
 from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
 
 PIXEL_LOSSES = {"mse": nn.functional.mse_loss, "l1": nn.functional.l1_loss}
@@ -68,8 +68,9 @@ class SRGAN(Trainable):
         self.g_optimizer.step()
 
         # Discriminator: original -> 1, fake -> 0
-        losses["d_real"] = vanilla(self.d(high), real=True)
-        losses["d_fake"] = vanilla(self.d(fake.detach()), real=False)
+        real_logits, fake_logits = self.d(high), self.d(fake.detach())
+        losses["d_real"], losses["d_fake"] = vanilla(real_logits, real=True), vanilla(fake_logits, real=False)
+        self.verdicts = {"D(real)": belief(real_logits), "D(fake)": belief(fake_logits)}
         self.d_optimizer.zero_grad()
         self.backward(losses["d_real"] + losses["d_fake"])
         self.d_optimizer.step()

@@ -1,0 +1,56 @@
+"""Recipes: every value has an origin, and what makes no sense is refused with the nearest that does."""
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import ConfigError
+from translate.cli import main
+from translate.recipes import list_recipes, load_recipe
+from translate.training.config import CUTConfig, SRGANConfig
+
+
+def test_every_value_has_an_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--recipe", "facades", "--data", "d", "--out", "o", "--batch=2", "--no-flip", "--print-config"]
+    assert main(["train", "pix2pix", *asked]) == 0
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert rows["direction"][1:] == ["right-to-left", "recipe", "facades"]
+    assert rows["batch"][1:] == ["2", "flag"]
+    assert rows["flip"][1:] == ["False", "flag"]
+    assert rows["beta1"][1:] == ["0.5", "default"]
+    assert not Path("o").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('stage = "adversrial"', "the nearest is 'adversarial'"),
+        ('precision = "fp23"', r"the nearest is 'fp32' \(known: auto, fp32, bf16\)"),
+        ("batch = 1.5", "batch = 1.5, which must be of the kind int"),
+        ("flip = 1", "must be of the kind bool"),
+        ("batch = true", "must be of the kind int"),
+        ('jpeg_quality = [70, "x"]', "jpeg_quality = 'x', which must be of the kind int"),
+        ("jpeg_quality = [70]", "must be of the kind tuple"),
+        ("shrink = 3", "must be of the kind dict"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(
+    text: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text(f'method = "srgan"\n{text}\n')
+    monkeypatch.setattr("translate.recipes.files", lambda _: tmp_path)
+    with pytest.raises(ConfigError, match=complaint):
+        load_recipe("mine", "srgan", SRGANConfig)
+
+
+def test_values_may_be_whole_numbers_lists_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text('method = "cut"\nsizes = [128, 256]\nr1_weight = 1\n')
+    monkeypatch.setattr("translate.recipes.files", lambda _: tmp_path)
+    assert load_recipe("mine", "cut", CUTConfig) == {"sizes": (128, 256), "r1_weight": 1}
+
+
+def test_the_recipes_are_there_with_their_sources() -> None:
+    assert {"facades", "edges2photo", "day2night", "horse2zebra", "texture-x4", "fastcut"} <= set(list_recipes())
+    folder = Path(__file__).parents[2] / "translate" / "recipes"
+    for recipe in folder.glob("*.toml"):
+        assert " et al. " in recipe.read_text(encoding="utf-8").partition("method")[0], recipe.name

@@ -1,0 +1,161 @@
+"""Whether a run goes wrong, in numbers: each sign is a measure, a limit, and what to try."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TRIPLES = (("input", "result", "target"), ("bicubic", "result", "target"), ("A", "A as B", "B"), ("B", "B as A", "A"))
+"""Columns of sample sheets that are an input, what was made of it, and a real picture."""
+UNPAIRED = ("A as B", "B as A")
+LUMA = (0.299, 0.587, 0.114)
+PERIOD = 4
+"""Pixels, of the pattern that two doublings by transposed convolution leave; it holds period 2, too."""
+CELL = 32
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One thing that goes wrong."""
+
+    name: str
+    measure: str
+    """Beginning of the measure's name."""
+    low: float
+    """It is a bad sign where the measure is below ..."""
+    high: float
+    """... or above."""
+    patience: int
+    """For so many looks in a row."""
+    what: str
+    advice: str
+
+
+SIGNS = (
+    Sign(
+        "discriminator wins", "verdict_gap", -9, 0.95, 5,
+        "real and fake are told apart with ease; there is little to learn from",
+        "for few pictures --diffaugment color translation cutout or --r1-weight 1 (cyclegan, cut); else a smaller "
+        "discriminator (--discriminator-arguments width 32), or a larger --l1-weight (pix2pix)",
+    ),
+    Sign(
+        "mode collapse", "diversity", 0.15, 9e9, 2,
+        "results are far more alike than the pictures that they were made of",
+        "a larger weight for what ties results to pictures (--l1-weight, --cycle-weight, --contrast-weight), a lower "
+        "--learning-rate, or more varied targets (translate data check)",
+    ),
+    Sign(
+        "stuck at identity", "change", 0.1, 9e9, 2, "results are the pictures as they were",
+        "a smaller --identity-weight or --keep-weight, a lower --contrast-weight, or a stronger discriminator",
+    ),
+    Sign(
+        "colours inverted", "agreement", -0.4, 9e9, 2, "light has become dark and dark light",
+        "--identity-weight 0.5 or more (cyclegan), --keep-weight 1 --keep-pixels 8, or another --seed",
+    ),
+    Sign(
+        "checkerboard", "grid", -9, 0.3, 2, "a grid of 2 or 4 pixels lies over the results",
+        "train on: it fades in most runs; else a lower --learning-rate, or less weight for the discriminator",
+    ),
+)  # fmt: skip
+
+
+def measure(columns: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
+    """The measures of some pictures' columns, [1, 3, H, W] in [-1, 1] each.
+
+    diversity: mean distance between any two results / between any two inputs, on means of 16 x 16 cells.
+    change: mean distance of results from their inputs / of real pictures from these.
+    agreement: correlation of the luma of results and inputs, on means of 32 x 32 cells.
+    grid: part of the finest detail's energy that repeats every 4 pixels, beyond what real pictures have.
+    Only grid is measured of super-resolution, whose results are to be what they were made of.
+    """
+    found: dict[str, float] = {}
+    for source, result, target in TRIPLES:
+        if not columns or not {source, result, target} <= set(columns[0]):
+            continue
+        inputs, results, reals = ([row[name].float().cpu() for row in columns] for name in (source, result, target))
+        of = f" ({result})" if result in UNPAIRED else ""
+        found[f"grid{of}"] = mean([grid(r) for r in results]) - mean([grid(r) for r in reals])
+        if source == "bicubic":
+            continue
+        found[f"change{of}"] = _distance(results, inputs) / max(_distance(reals, inputs), 1e-6)
+        if result in UNPAIRED:  # pairs have a target that says what must be light
+            found[f"agreement{of}"] = mean([agreement(a, b) for a, b in zip(results, inputs, strict=True)])
+        if len(columns) > 1 and (spread := diversity(inputs)) > 0.02:
+            found[f"diversity{of}"] = diversity(results) / spread
+    return found
+
+
+def diversity(pictures: Sequence[Tensor]) -> float:
+    """Mean distance between any two, on means of 16 x 16 cells."""
+    small = [F.adaptive_avg_pool2d(picture, 16) for picture in pictures]
+    return mean([float((a - b).abs().mean()) for a, b in itertools.combinations(small, 2)])
+
+
+def agreement(one: Tensor, other: Tensor) -> float:
+    """Correlation of the luma, on means of 32 x 32 cells; 0 where one is flat."""
+    a, b = (F.adaptive_avg_pool2d(_luma(picture), 32).flatten() for picture in (one, other))
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-6))
+
+
+def grid(picture: Tensor) -> float:
+    """Part of the finest detail that repeats every 4 pixels, 0 to 1.
+
+    Detail is the luma less its mean over 3 x 3 pixels. In each cell of 32 x 32 pixels (or what there is) it is averaged
+    over places 4 pixels apart; what does not repeat averages out to a 64th.
+    """
+    luma = _luma(picture)
+    detail = luma - F.avg_pool2d(F.pad(luma, (1, 1, 1, 1), mode="reflect"), 3, stride=1)
+    cell = min(CELL, *(side // PERIOD * PERIOD for side in detail.shape[-2:]))
+    rows, columns = (side // cell for side in detail.shape[-2:])
+    cells = detail[0, 0, : rows * cell, : columns * cell].reshape(rows, cell, columns, cell).transpose(1, 2)
+    steps = cell // PERIOD
+    phases = cells.reshape(rows, columns, steps, PERIOD, steps, PERIOD).mean(dim=(2, 4))
+    phases = phases - phases.mean(dim=(2, 3), keepdim=True)
+    return float(phases.square().mean() / cells.square().mean().clamp_min(1e-6))
+
+
+def verdict_gaps(line: Mapping[str, float]) -> dict[str, float]:
+    """How far apart a discriminator holds real and fake: D(real) - D(fake), 1 if it is always right."""
+    return {
+        f"verdict_gap ({name.removesuffix('(real)')})": value - line[name.replace("(real)", "(fake)")]
+        for name, value in line.items()
+        if name.endswith("(real)")
+    }
+
+
+class Watch:
+    """Counts bad signs; each is told once, and again if it has been good in between."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+
+    def look(self, measures: Mapping[str, float]) -> list[tuple[Sign, str]]:
+        """Signs that have just lasted long enough, and what was measured."""
+        found = []
+        for sign in SIGNS:
+            for name, value in measures.items():
+                if name.split(" (")[0] != sign.measure:
+                    continue
+                bad = value < sign.low or value > sign.high
+                count = self.counts[sign.name, name] = self.counts.get((sign.name, name), 0) + 1 if bad else 0
+                if count == sign.patience:
+                    found.append((sign, f"{name} is {value:.2f}"))
+        return found
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / max(len(values), 1)
+
+
+def _distance(some: Sequence[Tensor], others: Sequence[Tensor]) -> float:
+    return mean([float((a - b).abs().mean()) for a, b in zip(some, others, strict=True)])
+
+
+def _luma(picture: Tensor) -> Tensor:
+    return (picture * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
