@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pictures import Enlarge, encoded, noise
 from PIL import Image
 
-from models.errors import BadPicture, TooLarge
+from models.errors import BadPicture, DiskFull, TooLarge
 from translate.convert import translate_picture
 from translate.images import PARTIAL, Picture, read_picture, write_picture
 from translate.inference.chain import Chain
@@ -138,13 +138,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     path = tmp_path / "x.png"
     path.write_bytes(b"old")
 
-    def fail(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:10])
+    def fail(descriptor: int) -> None:
+        """Once the content was written under its hidden name."""
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", fail)
-    with pytest.raises(BadPicture, match="No space left"):
+    with monkeypatch.context() as patch, pytest.raises(DiskFull, match="No space left"):
+        patch.setattr("translate.images.os.fstat", fail)
         write_picture(Picture(color=noise(4, 4)), path)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.png"]

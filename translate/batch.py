@@ -78,7 +78,7 @@ def preview(config: RunConfig) -> Preview:
             convert=len(due),
             skip=sum(bool(job.skipped) for job in jobs),
             fail=sum(bool(job.problem) for job in jobs),
-            result_bytes=estimate(due, scale_of(config)),
+            result_bytes=estimate(due, scale_of(config), config.max_pixels),
             free_bytes=free(config.out),
             left_out=described(planned.left_out),
         )
@@ -150,7 +150,7 @@ class Session:
         Manner.of(self.config).treatment.check(self.chain)
         self.device = self.chain.device
         if self.config.check_space:
-            check_room(due, self.chain.size_after(1000, 1000)[0] / 1000, self.config.out)
+            check_room(due, self.chain.size_after(1000, 1000)[0] / 1000, self.config.out, self.config.max_pixels)
         if first:
             self.on_open(self.chain, len(due))
         pipeline = Pipeline(self.chain, self.config, self._tell, self.journal.add, self.settings, self.stop)

@@ -72,6 +72,7 @@ def server() -> multiprocessing.context.ForkServerContext:
 def train_forking(config: TrainingConfig) -> None:
     """Loaders are forked: otherwise each of them would import torch again."""
     multiprocessing.set_start_method("fork", force=True)
+    torch.set_num_threads(1)  # as here
     train(config)
 
 

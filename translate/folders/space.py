@@ -25,15 +25,16 @@ class NoRoom(TranslateError):
     """The results do not fit on the disk."""
 
 
-def estimate(jobs: Sequence[Job], scale: float) -> int:
+def estimate(jobs: Sequence[Job], scale: float, max_pixels: int) -> int:
     """Bytes that the results will take, roughly; never exact, for nothing was computed.
 
     Args:
         scale: side of results / side of pictures.
+        max_pixels: pictures and results with more are refused, and take nothing.
     """
     step = max(1, len(jobs) // SAMPLE)
     sample = jobs[::step]
-    known = [(size, job.size) for job in sample if (size := _result_bytes(job, scale)) is not None]
+    known = [(size, job.size) for job in sample if (size := _result_bytes(job, scale, max_pixels)) is not None]
     before = sum(size for _, size in known)
     total = sum(job.size for job in jobs)
     if not before:
@@ -41,9 +42,12 @@ def estimate(jobs: Sequence[Job], scale: float) -> int:
     return round(total * sum(size for size, _ in known) / before)
 
 
-def _result_bytes(job: Job, scale: float) -> float | None:
+def _result_bytes(job: Job, scale: float, max_pixels: int) -> float | None:
     try:
         with job.place.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            pixels = image.width * image.height * max(scale, 1) ** 2
+            if pixels > max_pixels:
+                return 0.0
             values = image.width * image.height * scale**2 * CHANNELS.get(image.mode, 3)
             return values * BYTES.get(str(image.format), 1.0)
     except Exception:  # noqa: BLE001  whatever is wrong with it is told when its turn comes
@@ -56,13 +60,13 @@ def free(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def check_room(jobs: Sequence[Job], scale: float, folder: Path) -> None:
+def check_room(jobs: Sequence[Job], scale: float, folder: Path, max_pixels: int) -> None:
     """Say beforehand if the results will not fit.
 
     Raises:
         NoRoom: they will not, by the estimate.
     """
-    needed, left = estimate(jobs, scale), free(folder)
+    needed, left = estimate(jobs, scale, max_pixels), free(folder)
     if needed > left:
         raise NoRoom(
             f"{len(jobs):,} results need about {amount(needed)}, and where {folder} is {amount(left)} are free; "
