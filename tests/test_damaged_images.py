@@ -142,9 +142,11 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
         """Once the content was written under its hidden name."""
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(DiskFull, match="No space left"):
+    picture = Picture(color=noise(4, 4))
+    with monkeypatch.context() as patch:
         patch.setattr("translate.images.os.fstat", fail)
-        write_picture(Picture(color=noise(4, 4)), path)
+        with pytest.raises(DiskFull, match="No space left"):
+            write_picture(picture, path)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.png"]
 
