@@ -147,9 +147,10 @@ class Budget:
         """Half of the room for the sample's stored tensors if not even they may lie in files."""
         down, across = plan.whole.windows
         tile = self._side(room, max(down.context, across.context), max(down.cell, across.cell))
-        stored = plan.bytes * SAMPLE_PIXELS * 2 / 3  # of the patches, its larger part
+        wanted = max(SAMPLE_PIXELS, height * width // 2)  # half of a picture is what 30 dB need
+        stored = plan.bytes * wanted * 2 / 3  # of the patches, its larger part
         files = stored > room / 2 and shutil.disk_usage(self.folder).free > stored + SPARE_DISK
-        sample = SAMPLE_PIXELS if files else int(min(SAMPLE_PIXELS, room / 2 / plan.bytes * 3 / 2))
+        sample = wanted if files else int(min(wanted, room / 2 / plan.bytes * 3 / 2))
         window = min(room / 2, LARGEST_WINDOW) / OVERHEAD
         if tile < MIN_TILE or sample < SMALLEST_SAMPLE:
             raise self._too_large(height, width, 2 * self.memory, "even the smallest tile or sample does not fit")
