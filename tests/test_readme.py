@@ -41,6 +41,9 @@ def test_options_named_in_the_text_exist() -> None:
         for c in (
             ["run"],
             ["export"],
+            ["evaluate"],
+            ["data", "check"],
+            ["report"],
             ["models"],
             ["models", "import"],
             ["app"],

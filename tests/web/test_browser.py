@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
-WAIT = 30_000
+WAIT = 120_000
 """Milliseconds after which what is waited for will not come."""
 
 
