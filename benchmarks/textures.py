@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from translate.inference import Translator
+from translate.metrics.similarity import psnr
 from translate.training.data import hold_out, list_pictures, load_rgb
 from translate.training.degrade import shrink
 
@@ -48,12 +49,6 @@ class Settings:
     """Also write a picture of some of them: input, bicubic, model, original."""
     show: tuple[str, ...] = ()
     """File names for the sheet; the first six if none."""
-
-
-def psnr(result: Pixels, target: Pixels) -> float:
-    """In dB over all values of [H, W, 3] uint8."""
-    error = np.mean((result.astype(float) - target.astype(float)) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-10)))
 
 
 def resample(kernel: Image.Resampling) -> Upscale:

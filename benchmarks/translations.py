@@ -19,7 +19,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 import tyro
 from PIL import Image
 from rich.console import Console
@@ -27,12 +26,10 @@ from rich.progress import track
 from rich.table import Table
 
 from translate.inference.chain import Chain
-from translate.metrics.distances import pile_distances
 from translate.metrics.evaluate import INPUTS, TARGETS
 from translate.metrics.features import FeatureNetwork, in_batches, open_features
-from translate.metrics.scoring import mean_agreement, resized, to_unit
+from translate.metrics.scoring import mean_agreement, pile_scores, resized, to_unit
 from translate.metrics.similarity import Pixels, luma
-from translate.metrics.wasserstein import sliced_wasserstein
 from translate.training.data import list_pictures, load_rgb
 
 CELLS = 128
@@ -93,17 +90,13 @@ def scores(
     """One column of the table."""
     units = [to_unit(picture) for picture in pile]
     first = in_batches(units, network.classes).argmax(dim=1)
-    small = [
-        torch.stack([to_unit(cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)) for picture in p]) * 2 - 1
-        for p in (real, pile)
-    ]
-    distance = pile_distances([to_unit(picture) for picture in real], units, network)
+    distances = pile_scores(pile, real, network, known=True)
     return [
         f"{int((first == wanted).sum())} of {len(pile)}",
         f"{np.mean([border_change(a, b) for a, b in zip(inputs, pile, strict=True)]):.1f}" if inputs else "",
         f"{grid_peak(pile):.1f}",
-        f"{np.mean(list(sliced_wasserstein(small[0], small[1]).values())):.0f}",
-        f"{1000 * distance.kid:.1f}",
+        f"{distances['SWD x 1000 (mean)']:.0f}",
+        f"{distances[f'kernel distance ({network.title})']:.0f}",
         f"{mean_agreement(inputs, pile):.2f}" if inputs else "",
     ]
 
@@ -135,7 +128,7 @@ def main(settings: Settings) -> None:
         "border, of 255",
         "grid, dB",
         "SWD x 1000",
-        f"kernel distance x 1000 ({network.title})",
+        f"kernel distance ({network.title})",
         "edge agreement",
     )
     table = Table("", *columns, title=f"{len(inputs)} pictures, shorter side {settings.side}, {chain.device}")

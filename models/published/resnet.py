@@ -8,14 +8,13 @@ import torch
 
 from models.errors import BadCheckpoint
 from models.published.weights import (
-    SIGNED,
     Published,
     Weights,
     build,
     count,
-    fill,
     norm_of,
     same_channels,
+    translator,
     without_biases,
 )
 
@@ -105,7 +104,7 @@ def _filled(
         weights = without_biases(
             weights, zip([str(layers[o]) for o in normed[::2]], [str(layers[o]) for o in normed[1::2]], strict=True)
         )
-    name, arguments, network = build(
+    built = build(
         "resnet_6blocks" if blocks == 6 else "resnet_9blocks",
         channels=same_channels(weights[f"{head}.weight"].shape[1], weights[f"{tail}.weight"].shape[0]),
         width=width,
@@ -113,18 +112,7 @@ def _filled(
         norm=norm,
         smooth=smooth,
     )
-    notes = fill(network, weights, layers, family)
-    return Published(
-        family=family,
-        generator=name,
-        arguments=arguments,
-        network=network,
-        input_range=SIGNED,
-        output_range=SIGNED,
-        order=order,
-        by_picture=norm == "batch",
-        notes=tuple(notes),
-    )
+    return translator(family, built, weights, layers, norm, order)
 
 
 def _without_filters(weights: Weights) -> Weights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from models.errors import BadCheckpoint
-from models.published.weights import SIGNED, Published, Weights, build, fill, norm_of, same_channels, without_biases
+from models.published.weights import Published, Weights, build, norm_of, same_channels, translator, without_biases
 
 FAMILY = "a U-Net generator of Pix2Pix (junyanz)"
 MMAGIC = "a U-Net generator of mmagic or mmgeneration"
@@ -64,7 +64,7 @@ def _filled(family: str, weights: Weights, layers: dict[str, str | float], depth
     if norm != "batch" and f"down.{depth - 1}.2" in layers:
         deepest = f"{layers[f'down.{depth - 1}.2']}."  # mmagic's has none; a fork's is not used
         weights = {key: value for key, value in weights.items() if not key.startswith(deepest)}
-    name, arguments, network = build(
+    built = build(
         {7: "unet_128"}.get(depth, "unet_256"),
         channels=same_channels(weights[f"{head}.weight"].shape[1], weights[f"{tail}.weight"].shape[1]),
         width=width,
@@ -72,15 +72,4 @@ def _filled(family: str, weights: Weights, layers: dict[str, str | float], depth
         norm=norm,
         dropout=False,
     )
-    notes = fill(network, weights, layers, family)
-    return Published(
-        family=family,
-        generator=name,
-        arguments=arguments,
-        network=network,
-        input_range=SIGNED,
-        output_range=SIGNED,
-        order=order,
-        by_picture=norm == "batch",
-        notes=tuple(notes),
-    )
+    return translator(family, built, weights, layers, norm, order)

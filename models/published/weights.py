@@ -137,6 +137,30 @@ def count(weights: Weights, pattern: str) -> int:
     return len(numbers)
 
 
+def translator(
+    family: str,
+    built: tuple[str, dict[str, Any], Generator],
+    weights: Weights,
+    layers: Mapping[str, str | float],
+    norm: Norm,
+    order: str,
+) -> Published:
+    """A translator of pictures in [-1, 1], as `build` made it, with its weights; raises as `fill`."""
+    name, arguments, network = built
+    notes = fill(network, weights, layers, family)
+    return Published(
+        family=family,
+        generator=name,
+        arguments=arguments,
+        network=network,
+        input_range=SIGNED,
+        output_range=SIGNED,
+        order=order,
+        by_picture=norm == "batch",
+        notes=tuple(notes),
+    )
+
+
 def same_channels(before: int, after: int) -> int:
     """Colours of a picture, going in and coming out.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.errors import DataError
+from models.errors import BadModelFile, DataError
+from models.published.files import read_weights
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, per channel: what torchvision's networks were trained with."""
@@ -107,7 +106,10 @@ def open_features(path: Path) -> FeatureNetwork:
     Raises:
         DataError: unreadable, a pickled program, or weights of something else.
     """
-    weights = _read(path)
+    try:
+        weights = read_weights(path)
+    except BadModelFile as error:
+        raise DataError(f"cannot read the feature network {path}: {error}") from None
     import torchvision.models
 
     for kind in KINDS:
@@ -121,24 +123,6 @@ def open_features(path: Path) -> FeatureNetwork:
     known = ", ".join(kind.title for kind in KINDS)
     seen = ", ".join(list(weights)[:3])
     raise DataError(f"{path} holds weights of none of {known} as torchvision names them (it has {seen}, ...).")
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return dict(load_file(path))
-        loaded = torch.load(path, weights_only=True, map_location="cpu")
-    except FileNotFoundError:
-        raise DataError(f"there is no feature network at {path}.") from None
-    except pickle.UnpicklingError:
-        raise DataError(f"{path} is a pickled program, not weights; ask for a state_dict or .safetensors.") from None
-    except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"cannot read the feature network {path}: {str(error).splitlines()[0]}") from None
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise DataError(f"{path} is no plain set of weights.")
-    return loaded
 
 
 def in_batches(images: Sequence[Tensor], network: Callable[[Tensor], Tensor], size: int = 16) -> Tensor:

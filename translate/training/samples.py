@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,15 +98,15 @@ def all_of(files: Sequence[Path]) -> Sequence[Path]:
     return files
 
 
-class Samples(Dataset[Batch]):
+class Samples(Dataset[Batch], ABC):
     """What every training set says of itself."""
 
     layout: Layout
     kept_aside: int
 
+    @abstractmethod
     def validation(self) -> list[Batch]:
         """The pictures kept aside, whole."""
-        raise NotImplementedError
 
     def describe(self) -> str:
         """One line for whoever starts the run."""

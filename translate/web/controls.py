@@ -71,34 +71,10 @@ def build_controls(engine: Engine, app: gr.Blocks, form: str = Options.format) -
                 max_lines=1,
                 max_length=8,
             ),
-            gr.Dropdown(
-                choices("alpha"),
-                value=RunConfig.alpha,
-                label="Alpha",
-                info="How transparency comes to the result's size.",
-                filterable=False,
-            ),
-            gr.Dropdown(
-                choices("seamless"),
-                value=RunConfig.seamless,
-                label="Seamless",
-                info="Along which axes the picture tiles; auto: as its borders say.",
-                filterable=False,
-            ),
-            gr.Dropdown(
-                choices("normal_map"),
-                value=RunConfig.normal_map,
-                label="Normal map",
-                info="Whether it is one; auto: as content and name say.",
-                filterable=False,
-            ),
-            gr.Dropdown(
-                choices("format"),
-                value=form,
-                label="Format",
-                info="Of the result; png loses nothing, same is the picture's own.",
-                filterable=False,
-            ),
+            _choice("alpha", RunConfig.alpha, "How transparency comes to the result's size."),
+            _choice("seamless", RunConfig.seamless, "Along which axes the picture tiles; auto: as its borders say."),
+            _choice("normal_map", RunConfig.normal_map, "Whether it is one; auto: as content and name say."),
+            _choice("format", form, "Of the result; png loses nothing, same is the picture's own."),
             gr.Slider(
                 *(1, 100),
                 value=RunConfig.quality,
@@ -123,6 +99,12 @@ def build_controls(engine: Engine, app: gr.Blocks, form: str = Options.format) -
     model.change(chosen, model, about, **QUIET, queue=False)
     app.load(listed, [model, second], [model, second, about], **QUIET, queue=False)
     return controls
+
+
+def _choice(option: str, value: str, info: str) -> gr.Dropdown:
+    """A choice among the words that an option of `translate run` knows, called as the option is."""
+    label = option.replace("_", " ").capitalize()
+    return gr.Dropdown(choices(option), value=value, label=label, info=info, filterable=False)
 
 
 def describe(model: InstalledModel | None) -> str:
