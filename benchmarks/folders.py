@@ -7,8 +7,9 @@
 
 DIR holds pictures, at any depth: textures are cut out of them at 32 to 64 pixels a side, with alpha where they have
 it, and photographs are made by enlarging them. `textures` and `photographs` convert them in rounds, and after each
-round put the same arrays through the model again, with no files around it. "in the run" is the share of the wall-clock
-time that the model was at work; "bare" is what the model takes for the same calls by itself, of the time of the run.
+round put the same arrays through the chain again, with no files around it. "in the run" is the share of the wall-clock
+time that the model was at work; "bare" is what the same calls take by themselves, of the time of the run: the model's,
+and the whole translation's, which also shrinks to the work size and carries the detail over.
 `memory` and `kill` use pixels that are repeated in place of a model: `memory` is the peak of processes of their own,
 and `kill` ends one by SIGKILL at a random moment, lets a second run go on, and compares every file with an
 uninterrupted run.
@@ -23,8 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,6 +44,7 @@ from translate.config import RunConfig
 from translate.folders.journal import JOURNAL
 from translate.images import PARTIAL
 from translate.inference.chain import Chain, Translates
+from translate.inference.wrapped import NO_WRAPS, Wraps
 
 Array = NDArray[Any]
 SIDES = (32, 40, 48, 64)
@@ -72,21 +74,36 @@ class Settings:
 
 @dataclass
 class Timed:
-    """A model that keeps the time, and what it was given."""
+    """A model that keeps the time."""
 
     model: Translates
     seconds: float = 0.0
-    calls: list[list[Array]] = field(default_factory=list)
+    calls: int = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
     def batch(self, pictures: Sequence[Array], /) -> list[Array]:
-        self.calls.append(list(pictures))
         start = time.perf_counter()
         results = self.model.batch(pictures)
         self.seconds += time.perf_counter() - start
+        self.calls += 1
         return results
+
+
+@dataclass(frozen=True)
+class Recorded(Chain):
+    """A chain that remembers what it was given."""
+
+    given: list[Callable[[Chain], object]] = field(default_factory=list)
+
+    def batch(self, pictures: Sequence[Array], wraps: Wraps = NO_WRAPS) -> list[Array]:
+        self.given.append(lambda chain: chain.batch(pictures, wraps))
+        return super().batch(pictures, wraps)
+
+    def enlarge(self, planes: Sequence[Array], wraps: Wraps = NO_WRAPS, *, drawn: bool = True) -> list[Array]:
+        self.given.append(lambda chain: chain.enlarge(planes, wraps, drawn=drawn))
+        return super().enlarge(planes, wraps, drawn=drawn)
 
 
 class Repeat:
@@ -151,32 +168,33 @@ def photographs(data: Path, count: int, megapixels: float, target: Path) -> None
         Image.fromarray((np.asarray(large) + grain).clip(0, 255).astype(np.uint8)).save(place, quality=92)
 
 
-def shares(settings: Settings, pictures: Path, work: Path) -> Table:
+def measured(settings: Settings, pictures: Path, work: Path) -> Table:
     """Convert in rounds, and put the same calls through the model alone."""
     opened = Chain.open([settings.model], settings.device)
     folders = sorted(path for path in pictures.iterdir())
     rounds = min(settings.rounds or 10, len(folders))
-    wall = inside = bare = 0.0
-    files, pixels, calls = 0, 0.0, 0
+    wall = inside = bare = whole = pixels = 0.0
+    files = calls = 0
     opened(np.zeros((32, 32, 3), np.uint8))  # compiled before the clock starts
     for number in track(range(rounds), description="rounds", console=Console(stderr=True), transient=True):
-        timed = [Timed(step) for step in opened.steps]
+        in_run, again = ([Timed(step) for step in opened.steps] for _ in range(2))
+        chain = Recorded(tuple(in_run))
         config = RunConfig(inputs=tuple(folders[number::rounds]), model=(settings.model,), out=work / f"out{number}")
-        report = run(config, replace(opened, steps=tuple(timed)))
+        report = run(config, chain)
         assert report.exit_code == 0, report
         wall, files, pixels = wall + report.seconds, files + len(report.outcomes), pixels + report.megapixels
-        inside += sum(step.seconds for step in timed)
-        for step in timed:
-            calls += len(step.calls)
-            start = time.perf_counter()
-            for call in step.calls:
-                step.model.batch(call)
-            bare += time.perf_counter() - start
+        start = time.perf_counter()
+        for call in chain.given:
+            call(Chain(tuple(again)))
+        whole += time.perf_counter() - start
+        inside += sum(step.seconds for step in in_run)
+        bare += sum(step.seconds for step in again)
+        calls += sum(step.calls for step in in_run)
         shutil.rmtree(config.out)
-    table = Table(
-        "pictures", "megapixels", "calls of the model", "model, in the run", "model, bare", title=opened.device
-    )
-    table.add_row(f"{files:,}", f"{pixels:.1f}", f"{calls:,}", f"{inside / wall:.1%}", f"{bare / wall:.1%}")
+    shares = (inside / wall, bare / wall, whole / wall)
+    columns = ("model, in the run", "model, bare", "translation, bare")
+    table = Table("pictures", "megapixels", "calls of the model", *columns, title=opened.device)
+    table.add_row(f"{files:,}", f"{pixels:.1f}", f"{calls:,}", *(f"{share:.1%}" for share in shares))
     return table
 
 
@@ -259,10 +277,10 @@ def written(out: Path) -> int:
 def tables(settings: Settings, work: Path) -> Iterator[Table]:
     if settings.what == "textures":
         textures(settings.data, settings.count or 10_000, work / "in")
-        yield shares(settings, work / "in", work)
+        yield measured(settings, work / "in", work)
     elif settings.what == "photographs":
         photographs(settings.data, settings.count or 50, settings.megapixels, work / "in")
-        yield shares(settings, work / "in", work)
+        yield measured(settings, work / "in", work)
     elif settings.what == "memory":
         yield memory(settings, work)
     else:

@@ -18,6 +18,9 @@ Measured on 9 photographs against six known translations at 2 to 16 times the wo
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any, Literal
 
@@ -75,8 +78,8 @@ def _work_side(side: int, wanted: float, multiple: int) -> int:
 def carry_detail(picture: Array, small: Array, translated: Array) -> Array:
     """Bring a translation back to the size of the original, with the original's detail.
 
-    Bands of the picture are computed one after the other: beside the arguments and the result it takes less than
-    100 MB, whatever the picture's size; above a work size of 512, up to 60 bytes more for each pixel of `small`.
+    Bands of the picture are computed by up to four threads: beside the arguments and the result each takes less than
+    30 MB, whatever the picture's size; above a work size of 512, up to 60 bytes more for each pixel of `small`.
 
     Args:
         picture: [H, W, C] or [H, W] of uint8, uint16, or float32 in [0, 1].
@@ -96,7 +99,8 @@ def carry_detail(picture: Array, small: Array, translated: Array) -> Array:
     colours = np.concatenate([target, source])
     result = np.empty((height, width, len(target)), translated.dtype)
     rows = max(1, BAND // width)
-    for start in range(0, height, rows):
+
+    def paint(start: int) -> None:
         stop = min(start + rows, height)
         large = _enlarged(colours, height, width, start, stop, "cubic")
         gains = _enlarged(gain, height, width, start, stop, "linear").reshape(*pairs, stop - start, width)
@@ -109,6 +113,9 @@ def carry_detail(picture: Array, small: Array, translated: Array) -> Array:
         if result.dtype != np.float32:
             np.rint(painted, out=painted)
         result[start:stop] = painted.transpose(1, 2, 0)
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+        deque(threads.map(paint, range(0, height, rows)), maxlen=0)
     return result.reshape(height, width, *translated.shape[2:])
 
 
