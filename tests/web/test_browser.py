@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from PIL import Image
 from web_pictures import make_picture
@@ -154,11 +157,33 @@ def test_a_folder_with_a_bad_file(page: Page, tmp_path: Path) -> None:
     choose(page, "Model", "twice")
     source = page.locator("#pictures input[type=file]").first
     source.set_input_files([make_picture(tmp_path / "good.png"), bad])
-    page.get_by_text("good.png").wait_for()
+    page.get_by_label("good.png", exact=True).wait_for()
     page.get_by_role("button", name="Convert all").click()
     page.locator("#status", has_text="1 done, 1 failed").wait_for()
     page.locator("#report", has_text="cannot read bad.png: not a picture").wait_for()
     assert downloaded(page, "#download-all").name == "results.zip"
+
+
+def test_a_stopped_folder_gives_what_is_done(browser: Browser, address: str, tmp_path: Path) -> None:
+    page = visit(browser, address)
+    files = [tmp_path / f"{number:02}.png" for number in range(30)]
+    for number, file in enumerate(files):  # of sizes of their own, so that none are computed together
+        Image.fromarray(np.zeros((470 + number, 470, 3), np.uint8)).save(file)
+    page.get_by_role("tab", name="Folder").click()
+    choose(page, "Model", "slow")
+    page.locator("#pictures input[type=file]").first.set_input_files(files)
+    page.get_by_label("29.png", exact=True).wait_for()
+    page.get_by_role("button", name="Convert all").click()
+    page.locator("#status", has_text=re.compile(r"[1-9] of 30 done, about")).wait_for()
+    page.get_by_role("button", name="Stop").click()
+    said = page.locator("#status", has_text="It was stopped.")
+    said.wait_for()
+    done = re.search(r"(\d+) done, 0 failed", said.inner_text())
+    assert done
+    assert 1 <= int(done[1]) < 30
+    with zipfile.ZipFile(downloaded(page, "#download-all")) as packed:
+        assert len(packed.namelist()) == int(done[1]) + 1  # and report.json
+    page.close()
 
 
 def test_two_visitors_get_their_own_pictures(browser: Browser, address: str, here: None, tmp_path: Path) -> None:
