@@ -134,6 +134,35 @@ def test_options_are_those_of_the_command_line(page: Page, here: None, tmp_path:
     assert file.read_bytes() == (out / "photo.webp").read_bytes()
 
 
+def paste(page: Page, width: int) -> None:
+    page.evaluate(
+        """async width => {
+            const canvas = Object.assign(document.createElement("canvas"), {width, height: 20});
+            canvas.getContext("2d").fillRect(0, 0, 9, 9);
+            const clipboard = new DataTransfer();
+            const picture = await new Promise(done => canvas.toBlob(done));
+            clipboard.items.add(new File([picture], `pasted${width}.png`, {type: "image/png"}));
+            document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: clipboard}));
+        }""",
+        width,
+    )
+
+
+def test_pictures_are_pasted_one_after_the_other(page: Page) -> None:
+    choose(page, "Model", "twice")
+    for width in (40, 30):
+        paste(page, width)
+        page.locator("#picture").get_by_label(f"pasted{width}.png").wait_for()
+        page.wait_for_function("width => document.querySelector('#original img')?.naturalWidth == width", arg=width)
+        assert f"{width} × 20 → {2 * width} × 40 pixels" in translated(page)
+    page.get_by_role("tab", name="Folder").click()
+    page.locator("#pictures").wait_for()
+    for width in (40, 30):
+        paste(page, width)
+        page.locator("#pictures").get_by_label(f"pasted{width}.png").wait_for()
+    assert page.locator("#pictures").get_by_label("pasted40.png").is_visible()
+
+
 def test_what_is_no_picture_or_too_large_gets_one_sentence(page: Page, tmp_path: Path) -> None:
     drawing = tmp_path / "drawing.svg"
     drawing.write_text("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")
