@@ -81,8 +81,21 @@ def helped(configure: Callable[..., TrainingConfig], data: Path, out: Path, **se
     )
 
 
+def doubted(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """With all that keeps a discriminator from being too sure, and that has a state of its own."""
+    return pix2pix(
+        data, out, label_smoothing=0.1, label_flips=0.3, instance_noise=0.2, r1_weight=1.0, r1_every=2, pool=3,
+        spectral_norm=True, clip_norm=0.5, schedule="cosine", discriminator_learning_rate=4e-4, accumulate=2, **settings
+    )  # fmt: skip
+
+
+def critical(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """Against a critic, whose penalty draws a place between real and fake."""
+    return cyclegan(data, out, objective="wgan-gp", **settings)
+
+
 METHODS = [pix2pix, cyclegan, cut, srgan]
-HELPED = [partial(helped, cut), partial(helped, cyclegan)]
+HELPED = [partial(helped, cut), partial(helped, cyclegan), doubted, critical]
 Configure = Callable[..., TrainingConfig]
 
 
@@ -210,6 +223,9 @@ def test_piles_choose_the_best_by_distance(data: Path, tmp_path: Path) -> None:
         (cut, {"generator": "srresnet_x4"}, "cut contrasts layers of a ResNet"),
         (srgan, {"size": 18}, "must be a multiple of 4"),
         (srgan, {"stage": "adversarial"}, "name it with --start-from"),
+        (cyclegan, {"discriminator_arguments": {}}, "patchgan cannot judge squares of 16 pixels"),
+        (cyclegan, {"discriminator": "multiscale"}, "multiscale cannot judge squares of 16 pixels"),
+        (cut, {"discriminator": "vgg", "discriminator_arguments": {"size": 32}}, "vgg cannot judge squares of 16"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(
@@ -220,12 +236,13 @@ def test_settings_that_cannot_work_are_refused(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("discriminator", ["pixel", "unet_sn", "vgg"])
+@pytest.mark.parametrize("discriminator", ["pixel", "unet_sn", "vgg", "multiscale"])
 @pytest.mark.parametrize("configure", [pix2pix, cyclegan, cut])
 def test_every_discriminator_can_be_chosen(
     configure: Configure, discriminator: str, data: Path, tmp_path: Path
 ) -> None:
     width = {"width": 2} | ({"size": 128 if configure is pix2pix else 16} if discriminator == "vgg" else {})
+    width |= {"layers": 1, "scales": 2} if discriminator == "multiscale" else {}
     train(configure(data, tmp_path / "run", discriminator=discriminator, discriminator_arguments=width, images=2))
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from translate.training.objective import Verdicts
+
 
 class DiffAugment:
     """Changes each picture at random before it is judged, real and fake alike, and lets gradients through.
@@ -72,6 +74,66 @@ class DiffAugment:
         self.random.set_state(state["random"])
 
 
+class InstanceNoise:
+    """Gaussian noise on everything that is judged, less with each update until there is none at the end of the run.
+
+    Sønderby et al. 2017, "Amortised MAP inference for image super-resolution", section 4.1. Drawn on the device, from
+    PyTorch's own random state, and not at all where `deviation` is 0.
+
+    Args:
+        deviation: of the noise at the start, where pictures are in [-1, 1].
+        updates: of the whole run.
+    """
+
+    def __init__(self, deviation: float, updates: int) -> None:
+        self.deviation, self.updates = deviation, updates
+        self.done = 0
+        self.now = deviation
+
+    def advance(self) -> None:
+        """Once an update, before it."""
+        self.now = self.deviation * max(0.0, 1 - self.done / self.updates)
+        self.done += 1
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        return pictures + self.now * torch.randn_like(pictures) if self.now > 0 else pictures
+
+    def state(self) -> dict[str, Any]:
+        """Plain data for the checkpoint."""
+        return {"done": self.done}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.done = state["done"]
+
+
+def squared_slopes(discriminator: nn.Module, pictures: Tensor) -> Tensor:
+    """Squared length of the gradient of each picture's verdict, [B] float32, to be differentiated again.
+
+    A picture's verdict is the mean of its patches', summed over scales. `forward`, as what torch.compile makes has no
+    second derivative.
+    """
+    pictures = pictures.detach().requires_grad_(True)
+    with torch.autocast(pictures.device.type, enabled=False):
+        found: Verdicts = discriminator.forward(pictures)
+        scales = [found] if isinstance(found, Tensor) else found
+        verdicts = torch.stack([scale.flatten(1).mean(1) for scale in scales]).sum()
+        (slope,) = torch.autograd.grad(verdicts, pictures, create_graph=True)
+    squares: Tensor = slope.square().sum((1, 2, 3))
+    return squares
+
+
+def slope_towards_one(discriminator: nn.Module, real: Tensor, fake: Tensor, place: Tensor) -> Tensor:
+    """Squared distance of the critic's slope from 1 between real and fake pictures (Gulrajani et al. 2017, eq. 3).
+
+    Args:
+        place: where between them, [B, 1, 1, 1]: 1 is the real picture, 0 the fake one.
+    """
+    between = place * real.detach() + (1 - place) * fake.detach()
+    length = (squared_slopes(discriminator, between) + 1e-12).sqrt()  # a slope of 0 has no direction to grow in
+    return (length - 1).square().mean()
+
+
 class SlopePenalty:
     """R1: the squared slope of a discriminator at real pictures (Mescheder et al. 2018, eq. 9).
 
@@ -89,13 +151,8 @@ class SlopePenalty:
         return self.weight > 0 and self.updates % self.every == 0
 
     def __call__(self, discriminator: nn.Module, real: Tensor) -> Tensor:
-        """Scalar, float32. `forward`, as what torch.compile makes has no second derivative."""
-        real = real.detach().requires_grad_(True)
-        with torch.autocast(real.device.type, enabled=False):
-            verdicts = discriminator.forward(real).flatten(1).mean(1)
-            (slope,) = torch.autograd.grad(verdicts.sum(), real, create_graph=True)
-        penalty: Tensor = slope.square().sum((1, 2, 3)).mean()
-        return self.weight / 2 * self.every * penalty
+        """Scalar, float32."""
+        return self.weight / 2 * self.every * squared_slopes(discriminator, real).mean()
 
     def state(self) -> dict[str, Any]:
         """Plain data for the checkpoint."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from translate.config import check
+from translate.training.adversarial_settings import GAME, AdversarialConfig, ObjectiveName
 from translate.training.settings import Counts, TrainingConfig, Weights
 
 __all__ = ["CUTConfig", "CycleGANConfig", "Pix2PixConfig", "SRGANConfig", "TrainingConfig", "UnpairedConfig"]
+
+PerceptualDistance = Literal["srgan", "esrgan", "unit"]
 
 
 def _load_size(load_size: int, size: int) -> tuple[bool, str]:
@@ -18,8 +23,12 @@ def _load_size(load_size: int, size: int) -> tuple[bool, str]:
     )
 
 
+def _perceptual(weight: float, features: Path | None) -> tuple[bool, str]:
+    return weight > 0 or features is None, f"--perceptual-features {features} needs a --perceptual-weight above 0"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Pix2PixConfig(TrainingConfig):
+class Pix2PixConfig(AdversarialConfig):
     """Aligned pairs (Isola et al. 2017). Defaults are the paper's for facades; recipes override them."""
 
     generator: str = "unet_256"
@@ -32,23 +41,45 @@ class Pix2PixConfig(TrainingConfig):
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     l1_weight: float = 100.0
     """λ in eq. 4: how strongly the result must equal the target."""
+    feature_weight: float = 0.0
+    """λ of feature matching: how alike result and target must look to the layers of the discriminator, patchgan or
+    multiscale (pix2pixHD, Wang et al. 2018, eq. 4, with 10 and multiscale); Pix2Pix has none."""
+    perceptual_weight: float = 0.0
+    """Weight of the distance of result and target in the features of a network; Pix2Pix has none."""
+    perceptual_features: Path | None = None
+    """That network: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1 (as torchvision names them), VGG-19 up to
+    relu3_1 or EfficientNet-Lite0. torchvision's VGG-19 is fetched if not given. `translate evaluate` refuses to measure
+    a model by the network that it was trained by."""
+    perceptual_distance: PerceptualDistance = "unit"
+    """srgan: squared, after VGG-19's last convolution (Ledig et al. 2017). esrgan: absolute, before its ReLU (Wang et
+    al. 2018). unit: of features of unit length in several layers of any network (Zhang et al. 2018)."""
     ema: float = 0.0
     """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(_load_size(self.load_size, self.size))
+        check(
+            _load_size(self.load_size, self.size),
+            _perceptual(self.perceptual_weight, self.perceptual_features),
+            (self.feature_weight >= 0, f"--feature-weight {self.feature_weight} must be 0 or more"),
+            (
+                self.feature_weight == 0 or self.discriminator in ("patchgan", "multiscale"),
+                f"--feature-weight {self.feature_weight} compares layers of the discriminators patchgan and "
+                f"multiscale; {self.discriminator} shows none",
+            ),
+        )
 
 
 Kind = Literal["color", "translation", "cutout"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnpairedConfig(TrainingConfig):
+class UnpairedConfig(AdversarialConfig):
     """What the methods for two unpaired piles have in common."""
 
     generator: str = "resnet_9blocks"
     discriminator: str = "patchgan"
+    objective: ObjectiveName = "least-squares"
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     sizes: tuple[int, ...] = ()
@@ -63,10 +94,6 @@ class UnpairedConfig(TrainingConfig):
     diffaugment: tuple[Kind, ...] = ()
     """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
     `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
-    r1_weight: float = 0.0
-    """γ: how flat a discriminator must be at real pictures (Mescheder et al. 2018, eq. 9); the papers have none."""
-    r1_every: int = 16
-    """The R1 penalty is computed in every so many updates, and counts as many times."""
     ema: float = 0.0
     """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
@@ -83,8 +110,6 @@ class UnpairedConfig(TrainingConfig):
                 1 <= self.keep_pixels <= min(self.stages),
                 f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
             ),
-            (self.r1_weight >= 0, f"--r1-weight {self.r1_weight} must be 0 or more"),
-            (self.r1_every >= 1, f"--r1-every {self.r1_every} must be 1 or more"),
             (
                 len(set(self.diffaugment)) == len(self.diffaugment),
                 f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
@@ -112,10 +137,6 @@ class CycleGANConfig(UnpairedConfig):
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"))
-
 
 @dataclass(frozen=True, kw_only=True)
 class CUTConfig(UnpairedConfig):
@@ -135,8 +156,6 @@ class CUTConfig(UnpairedConfig):
     """Patches contrasted in each layer of each picture: one is the right one, the others are the wrong ones."""
     temperature: float = 0.07
     """τ: how sharply the right patch must stand out; lower is sharper."""
-    pool: int = 0
-    """Earlier fakes that the discriminator is shown again; 0, as published, for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,12 +163,11 @@ class CUTConfig(UnpairedConfig):
             (self.contrast_weight > 0, f"--contrast-weight {self.contrast_weight} must be above 0"),
             (self.patches >= 2, f"--patches {self.patches}: a patch needs another one to be told from; use 2 or more"),
             (self.temperature > 0, f"--temperature {self.temperature} must be above 0"),
-            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SRGANConfig(TrainingConfig):
+class SRGANConfig(AdversarialConfig):
     """Super-resolution (Ledig et al. 2017). Defaults are the paper's first stage; recipes override them."""
 
     generator: str = "srresnet_x4"
@@ -166,6 +184,13 @@ class SRGANConfig(TrainingConfig):
     """Weight of the pixel distance in the second stage; the paper has none there."""
     perceptual_weight: float = 0.006
     """Weight of the squared distance between VGG-19 features (second stage only; 1 / 12.75², section 3.2)."""
+    perceptual_features: Path | None = None
+    """Another network than torchvision's VGG-19, which is fetched: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1
+    (as torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0. `translate evaluate` refuses to measure a
+    model by the network that it was trained by."""
+    perceptual_distance: PerceptualDistance = "srgan"
+    """srgan: squared, after VGG-19's last convolution (eq. 5). esrgan: absolute, before its ReLU (Wang et al. 2018,
+    section 3.3). unit: of features of unit length in several layers of any network (Zhang et al. 2018)."""
     adversarial_weight: float = 1e-3
     """Weight of the adversarial loss (second stage only; eq. 3)."""
     images: int = 16_000_000
@@ -193,8 +218,20 @@ class SRGANConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        fields = {entry.name: entry for entry in dataclasses.fields(self)}
+        idle = [name for name in GAME if self.stage == "pixel" and getattr(self, name) != fields[name].default]
         unknown = set(self.shrink) - {"box", "bicubic", "lanczos", "nearest"}
         check(
+            (
+                not idle,
+                f"--{' and --'.join(idle).replace('_', '-')}: there is no discriminator in --stage pixel; leave it out "
+                "or choose --stage adversarial",
+            ),
+            _perceptual(self.perceptual_weight, self.perceptual_features),
+            (
+                self.stage == "adversarial" or self.perceptual_features is None,
+                "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
+            ),
             (not unknown, f"--shrink {', '.join(sorted(unknown))}: known are box, bicubic, lanczos, nearest"),
             (
                 sum(self.shrink.values()) > 0 and min(self.shrink.values()) >= 0,

@@ -28,24 +28,13 @@ from translate.training.guard import Trail, check_weights, gradient_norms, is_ou
 from translate.training.health import Watch, measure, verdict_gaps
 from translate.training.live import Live, live
 from translate.training.method import Batch, Method
+from translate.training.optimization import learning_rates, set_learning_rates
 from translate.training.validate import SMALLER_IS_BETTER, validate
 
 SAMPLE_ROWS = 6
 PROBES = 8
 """Pictures by which is judged whether a run goes wrong."""
 Columns = dict[str, Tensor]
-
-
-def learning_rate_factor(images: int, config: TrainingConfig) -> float:
-    """Warm-up, constant, then a line to zero, by images seen.
-
-    The papers' code steps once an epoch; this one goes down with each update, which is the same line, finer.
-    """
-    rise = min(1.0, (images + config.batch) / config.warmup_images) if config.warmup_images else 1.0
-    if config.decay_from == 1:
-        return rise
-    progress = images / config.images
-    return rise * min(1.0, (1 - progress) / (1 - config.decay_from))
 
 
 class Run:
@@ -77,10 +66,7 @@ class Run:
 
     def step(self, batch: Batch) -> None:
         """One update at the learning rate of this place in the run."""
-        factor = learning_rate_factor(self.images, self.config)
-        for optimizer in self.method.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * factor
+        set_learning_rates(self.method.optimizers, self.images, self.config)
         losses = self.update(batch)
         self.ema.update()
         self.seen.append(Batch(*(part[:1] for part in batch)))
@@ -106,7 +92,8 @@ class Run:
         line = {name: float(total) / self.summed for name, total in self.sums.items()}
         now = time.monotonic()
         line["images_per_second"] = (self.images - self.logged_at[0]) / max(now - self.logged_at[1], 1e-9)
-        line["learning_rate"] = self.config.learning_rate * learning_rate_factor(self.images, self.config)
+        rates = learning_rates(self.images, self.config)
+        line |= {"learning_rate": rates["g"]} | ({"learning_rate_d": rates["d"]} if rates["d"] != rates["g"] else {})
         line |= gradient_norms(self.method.optimizers) | {"memory_mb": peak_memory(self.device)}
         self.write(board, line)
         shown.logged(line)

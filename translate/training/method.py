@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn, optim
@@ -37,7 +37,7 @@ class Method(Protocol):
     """Everything that is trained, by the name it has in the checkpoint."""
     optimizers: dict[str, optim.Optimizer]
     verdicts: dict[str, Tensor]
-    """Of the last step: D(real) and D(fake), on a scale where 1 is real and 0 fake."""
+    """Of the last step: D(real) and D(fake), on a scale where 1 is real and 0 fake, where the objective has one."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update. Returns the losses, detached."""
@@ -63,12 +63,25 @@ class Method(Protocol):
         """
 
 
-class Trainable:
-    """State of networks and optimizers; the part of a Method that is the same for all."""
+class Memory(Protocol):
+    """What a method remembers beside its weights: pools, draws, counts."""
 
-    def __init__(self, networks: dict[str, nn.Module], optimizers: dict[str, optim.Optimizer]) -> None:
+    def state(self) -> dict[str, Any]:
+        """Plain data that `load_state` goes on from bit for bit."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on."""
+
+
+class Trainable:
+    """State of networks, optimizers and memories; the part of a Method that is the same for all."""
+
+    def __init__(
+        self, networks: dict[str, nn.Module], optimizers: dict[str, optim.Optimizer], **memories: Memory
+    ) -> None:
         self.networks = networks
         self.optimizers = optimizers
+        self.memories = memories
         self.verdicts: dict[str, Tensor] = {}
 
     def forwards(self) -> Iterable[nn.Module]:
@@ -76,8 +89,9 @@ class Trainable:
         return self.networks.values()
 
     def state(self) -> dict[str, Any]:
-        """Weights and optimizer moments."""
+        """Weights, optimizer moments, and the memories by their names."""
         return {
+            **{name: memory.state() for name, memory in self.memories.items()},
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
@@ -88,12 +102,9 @@ class Trainable:
             network.load_state_dict(state["networks"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-
-
-def adam(config: TrainingConfig, *networks: nn.Module) -> optim.Adam:
-    """Adam over the parameters of the networks, fused into one kernel."""
-    parameters = chain.from_iterable(network.parameters() for network in networks)
-    return optim.Adam(parameters, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+        for name, memory in self.memories.items():
+            if name in state:  # a run begun before there was one
+                memory.load_state(state[name])
 
 
 @contextmanager
@@ -108,8 +119,15 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
             network.requires_grad_(True)
 
 
-def describe(generator: nn.Module, config: TrainingConfig, task: Task, source: str, target: str) -> Manifest:
-    """The Manifest of a generator in training: its own declarations and the run's settings."""
+def describe(
+    generator: nn.Module, config: TrainingConfig, task: Task, source: str, target: str,
+    judges: Mapping[str, str] = MappingProxyType({}),
+) -> Manifest:  # fmt: skip
+    """The Manifest of a generator in training: its own declarations and the run's settings.
+
+    Args:
+        judges: feature networks in its losses, as `Manifest.judges`.
+    """
     facts: dict[str, Any] = {name: getattr(generator, name) for name in DECLARED}
     return Manifest(
         name=config.name or config.out.resolve().name,
@@ -121,6 +139,7 @@ def describe(generator: nn.Module, config: TrainingConfig, task: Task, source: s
         work_size=config.size if task == "translation" else None,
         training_data=config.training_data,
         license=config.license,
+        judges=dict(judges),
         created_by=CREATED_BY,
         **facts,
     )

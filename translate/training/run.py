@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from translate.training.folder import RunFolder
 from translate.training.guard import NotFinite
 from translate.training.loop import Run, fit
 from translate.training.method import Batch, Method
+from translate.training.optimization import clip
 from translate.training.pix2pix import Pix2Pix
 from translate.training.samples import HighResolution, Pairs, Piles, Samples
 from translate.training.srgan import SRGAN
@@ -42,11 +44,13 @@ def train(config: TrainingConfig) -> Path:
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
     method, samples, validation = build(config, device)
+    check_discriminators(method, config)
     sys.stderr.write(f"{samples.describe()}\n")
     if config.start_from is not None and checkpoint is None:
         start_from(config.start_from, method, config)
     for network in method.networks.values():
         network.to(memory_format=torch.channels_last)
+    clip(method.optimizers, config.clip_norm)
     run = Run(method, folder, config, device, validation, precision)
     if checkpoint is not None:
         run.load_state(folder.load_state(checkpoint))
@@ -123,6 +127,26 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
                 f"--size {size} does not suit {config.generator}: it must be a multiple of "
                 f"{scale * generator.multiple} and at least {scale * generator.minimum}."
             )
+
+
+def check_discriminators(method: Method, config: TrainingConfig) -> None:
+    """Whether the discriminators can judge squares of --size pixels: tried without computing anything.
+
+    Raises:
+        ConfigError: too small for their layers, or not the size that they are made for.
+    """
+    for name, network in method.networks.items():
+        if not name.startswith("d"):
+            continue
+        copy = deepcopy(network).to("meta")
+        for size in config.stages:
+            try:
+                copy(torch.empty(2, int(network.channels), size, size, device="meta"))  # type: ignore[arg-type]
+            except (RuntimeError, ValueError):
+                raise ConfigError(
+                    f"--discriminator {config.discriminator} cannot judge squares of {size} pixels: choose another "
+                    "--size, or other --discriminator-arguments (fewer layers or scales; for vgg its size)."
+                ) from None
 
 
 def start_from(path: Path, method: Method, config: TrainingConfig) -> None:

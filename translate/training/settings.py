@@ -80,10 +80,24 @@ class TrainingConfig:
     """Adam's first momentum."""
     beta2: float = 0.999
     """Adam's second momentum."""
+    schedule: Literal["linear", "cosine", "step"] = "linear"
+    """How the learning rate falls. linear, cosine: to zero, along a line or half a wave, from --decay-from on. step: by
+    --step-factor at each --step-at."""
     decay_from: float = 0.5
-    """Fraction of the run after which the learning rate falls linearly to zero; 1 keeps it constant."""
+    """Fraction of the run after which the learning rate falls to zero; 1 keeps it constant."""
+    step_at: tuple[float, ...] = ()
+    """Fractions of the run at which the schedule step goes down: `--step-at 0.125 0.25 0.5 0.75` (ESRGAN's)."""
+    step_factor: float = 0.5
+    """What the learning rate is multiplied by at each of them."""
     warmup_images: int = 0
     """Images over which the learning rate rises from zero."""
+    accumulate: int = 1
+    """Parts that a batch is computed in, one after the other, for less memory: their gradients are averaged, and one
+    update follows. The same update, but where BatchNorm or a relativistic --objective takes means of a batch, which are
+    then of a part."""
+    clip_norm: float = 0.0
+    """Longest gradient that an update follows, by its norm over a player's networks; longer ones are shortened
+    (Pascanu et al. 2013). 0: as they are."""
     ema: float = 0.999
     """Decay of the running average of the generator's weights, which is what samples, validation and export use;
     0 uses the plain weights."""
@@ -136,6 +150,20 @@ class TrainingConfig:
             (self.checkpoint_minutes >= 0, f"--checkpoint-minutes {self.checkpoint_minutes} must be 0 or more"),
             (self.keep >= 1, f"--keep {self.keep}: keep at least the newest checkpoint"),
             (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
+            (
+                (self.schedule == "step") == bool(self.step_at),
+                "--schedule step goes down at --step-at, which no other schedule has: give both or neither",
+            ),
+            (
+                all(0 < place < 1 for place in self.step_at) and list(self.step_at) == sorted(set(self.step_at)),
+                f"--step-at {' '.join(map(str, self.step_at))}: fractions of the run between 0 and 1, rising",
+            ),
+            (0 < self.step_factor < 1, f"--step-factor {self.step_factor} must be above 0 and below 1"),
+            (
+                1 <= self.accumulate <= self.batch and self.batch % self.accumulate == 0,
+                f"--accumulate {self.accumulate} does not divide --batch {self.batch} into equal parts",
+            ),
+            (self.clip_norm >= 0, f"--clip-norm {self.clip_norm} must be 0 or more"),
             (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
             (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
             (bool(self.cache), "--cache is empty: say memory, off, or name a folder"),
