@@ -43,9 +43,6 @@ class AdversarialConfig(TrainingConfig):
     instance_noise: float = 0.0
     """Deviation of noise on all that is judged, such as 0.1 of a range of 2, which falls to 0 over the run (Sønderby et
     al. 2017, section 4.1): real and fake overlap from the start."""
-    discriminator_learning_rate: float = 0.0
-    """Adam's step size for the discriminator; that of --learning-rate if 0. Faster than the generator is the rule of
-    two time scales (Heusel et al. 2017), such as 4e-4 and 1e-4."""
     pool: int = 0
     """Earlier fakes that the discriminator is shown again (Shrivastava et al. 2017); 0 for none."""
 
@@ -60,10 +57,6 @@ class AdversarialConfig(TrainingConfig):
             (0 <= self.label_smoothing <= 0.5, f"--label-smoothing {self.label_smoothing} must be 0 to 0.5"),
             (0 <= self.label_flips < 0.5, f"--label-flips {self.label_flips} must be at least 0 and below 0.5"),
             (self.instance_noise >= 0, f"--instance-noise {self.instance_noise} must be 0 or more"),
-            (
-                self.discriminator_learning_rate >= 0,
-                f"--discriminator-learning-rate {self.discriminator_learning_rate} must be 0 or more",
-            ),
             (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
             (
                 labels or not self.label_smoothing,

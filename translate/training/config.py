@@ -10,6 +10,7 @@ from typing import Literal
 from translate.config import check
 from translate.training.adversarial_settings import GAME, AdversarialConfig, ObjectiveName
 from translate.training.settings import Counts, TrainingConfig, Weights
+from translate.training.settings_damage import parse_damage
 
 __all__ = ["CUTConfig", "CycleGANConfig", "Pix2PixConfig", "SRGANConfig", "TrainingConfig", "UnpairedConfig"]
 
@@ -205,6 +206,12 @@ class SRGANConfig(AdversarialConfig):
     """Also turn pictures by 0, 90, 180 or 270 degrees at random."""
     shrink: Weights = field(default_factory=lambda: {"bicubic": 1.0})
     """Kernels that make the small picture, and how often each is drawn: box, bicubic, lanczos, nearest."""
+    degradations: tuple[str, ...] = ()
+    """Damage made on the device instead, in the order given (Wang et al. 2021, Real-ESRGAN), such as `--degradations
+    "blur 0.2 3" shrink "noise 1 20 0.5" "jpeg 50 95"`. Each is NAME LOW HIGH and how often (1 if not said), drawn for
+    each picture: blur, uneven-blur (deviations in pixels), resize (factor of a whole batch), noise (deviation of 255),
+    poisson (1 as light counted in 255 steps), jpeg (quality), palette (colours, dithered by --dither-chance). shrink,
+    once, is where the picture becomes small, by the kernels of --shrink."""
     jpeg_chance: float = 0.0
     """How often the small picture is damaged by JPEG ..."""
     jpeg_quality: tuple[int, int] = (75, 95)
@@ -220,6 +227,7 @@ class SRGANConfig(AdversarialConfig):
         super().__post_init__()
         fields = {entry.name: entry for entry in dataclasses.fields(self)}
         idle = [name for name in GAME if self.stage == "pixel" and getattr(self, name) != fields[name].default]
+        names = [parse_damage(text).name for text in self.degradations]
         unknown = set(self.shrink) - {"box", "bicubic", "lanczos", "nearest"}
         check(
             (
@@ -231,6 +239,14 @@ class SRGANConfig(AdversarialConfig):
             (
                 self.stage == "adversarial" or self.perceptual_features is None,
                 "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
+            ),
+            (
+                not names or names.count("shrink") == 1,
+                "--degradations needs shrink once: where the picture becomes small",
+            ),
+            (
+                not names or not (self.jpeg_chance or self.palette_chance),
+                "--degradations replaces --jpeg-chance and --palette-chance: write jpeg and palette into the list",
             ),
             (not unknown, f"--shrink {', '.join(sorted(unknown))}: known are box, bicubic, lanczos, nearest"),
             (

@@ -54,7 +54,7 @@ class CUT(Trainable):
         """One update of Park et al. 2020, eq. 5. D first, halved to slow it, as in their code."""
         config, losses = self.config, Means()
         parts = parts_of(batch, config.accumulate)
-        places = draw_places(batch.a.shape[2:], self.encode.strides, config.patches, self.random)
+        places = draw_places((batch.a.shape[2], batch.a.shape[3]), self.encode.strides, config.patches, self.random)
         mirror = config.flip_equivariance and bool(torch.rand((), generator=self.random) < 0.5)
         self.rival.begin()
 

@@ -60,8 +60,8 @@ class CycleGAN(Trainable):
         self.d_optimizer.zero_grad()
         for (share, (a, b)), (fake_a, fake_b) in zip(parts, fakes, strict=True):
             old_a, old_b = self.pool_a.swap(fake_a), self.pool_b.swap(fake_b)
-            d_a = sum(self.rival.told_apart("D_A", self.d_a, a, old_a))
-            d_b = sum(self.rival.told_apart("D_B", self.d_b, b, old_b))
+            d_a = torch.stack(self.rival.told_apart("D_A", self.d_a, a, old_a)).sum()
+            d_b = torch.stack(self.rival.told_apart("D_B", self.d_b, b, old_b)).sum()
             on_a, on_b = self.rival.penalties(self.d_a, a, old_a), self.rival.penalties(self.d_b, b, old_b)
             penalties = {name: on_a[name] + on_b[name] for name in on_a}
             self.backward(share * (0.5 * (d_a + d_b) + sum(penalties.values())))

@@ -79,7 +79,7 @@ class Pix2Pix(Trainable):
             with frozen(self.d):
                 found["g_gan"] = self.rival.fooled(self.d, fake_pair, real_pair)
                 if config.feature_weight > 0:
-                    found["g_features"] = feature_matching(self.d.layers(fake_pair), self.d.layers(real_pair))
+                    found["g_features"] = feature_matching(*(self.d.layers(pair) for pair in (fake_pair, real_pair)))  # type: ignore[operator]
                     loss = loss + config.feature_weight * found["g_features"]
             self.backward(share * (found["g_gan"] + loss))
             losses.add(share, found)

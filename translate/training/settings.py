@@ -76,6 +76,9 @@ class TrainingConfig:
 
     learning_rate: float = 2e-4
     """Adam's step size, generator and discriminator."""
+    discriminator_learning_rate: float = 0.0
+    """Adam's step size for the discriminator; that of --learning-rate if 0. Faster than the generator is the rule of
+    two time scales (Heusel et al. 2017), such as 4e-4 and 1e-4."""
     beta1: float = 0.5
     """Adam's first momentum."""
     beta2: float = 0.999
@@ -143,6 +146,10 @@ class TrainingConfig:
             (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
             (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
             (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
+            (
+                self.discriminator_learning_rate >= 0,
+                f"--discriminator-learning-rate {self.discriminator_learning_rate} must be 0 or more",
+            ),
             (0 <= self.beta1 < 1, f"--beta1 {self.beta1} must be at least 0 and below 1"),
             (0 <= self.beta2 < 1, f"--beta2 {self.beta2} must be at least 0 and below 1"),
             (self.warmup_images >= 0, f"--warmup-images {self.warmup_images} must be 0 or more"),

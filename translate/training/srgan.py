@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,9 @@ from translate.training.method import Backward, Batch, Trainable, backward, desc
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.perception import Perception
 from translate.training.pool import ImagePool
+
+if TYPE_CHECKING:
+    from translate.training.damage import Degrader
 
 PIXEL_LOSSES = {"mse": nn.functional.mse_loss, "l1": nn.functional.l1_loss}
 
@@ -33,6 +37,14 @@ class SRGAN(Trainable):
         self.g_optimizer = adam(config, self.g)
         self.perception: Perception | None = None
         super().__init__({"g": self.g}, {"g": self.g_optimizer})
+        self.degrade: Degrader | None = None
+        if config.degradations:
+            from translate.training.damage import Degrader  # kornia takes seconds to import
+
+            self.degrade = Degrader(
+                config.degradations, config.shrink, config.dither_chance, self.g.scale, config.seed + 5
+            )
+            self.memories["degrade"] = self.degrade
         if config.stage == "adversarial":
             self.rival = Adversary(config)
             crop = {"size": config.size} if config.discriminator == "vgg" else {}  # the others take any
@@ -46,6 +58,8 @@ class SRGAN(Trainable):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of the stage that the settings name."""
+        if self.degrade is not None:
+            batch = Batch(self.degrade(batch.b), batch.b)
         return self.pixel_step(batch) if self.config.stage == "pixel" else self.adversarial_step(batch)
 
     def pixel_step(self, batch: Batch) -> dict[str, Tensor]:
