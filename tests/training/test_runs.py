@@ -217,7 +217,11 @@ def test_piles_choose_the_best_by_distance(data: Path, tmp_path: Path) -> None:
     ("configure", "settings", "complaint"),
     [
         (pix2pix, {"generator": "unet_256"}, "must be a multiple of 256 and at least 256"),
-        (pix2pix, {"generator": "srresnet_x4", "generator_arguments": {}}, "needs 3 channels and a scale of 1"),
+        (
+            pix2pix,
+            {"generator": "srresnet_x4", "generator_arguments": {}},
+            "makes pictures 4 times larger; this method needs a scale of 1",
+        ),
         (cyclegan, {"size": 18}, "must be a multiple of 4"),
         (cut, {"size": 18}, "must be a multiple of 4"),
         (cut, {"generator": "srresnet_x4"}, "cut contrasts layers of a ResNet"),

@@ -28,6 +28,10 @@ def _perceptual(weight: float, features: Path | None) -> tuple[bool, str]:
     return weight > 0 or features is None, f"--perceptual-features {features} needs a --perceptual-weight above 0"
 
 
+def _for_rgb(channels: int, asked: bool, what: str) -> tuple[bool, str]:
+    return channels == 3 or not asked, f"{what} is for pictures of 3 channels, and the generator has {channels}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pix2PixConfig(AdversarialConfig):
     """Aligned pairs (Isola et al. 2017). Defaults are the paper's for facades; recipes override them."""
@@ -62,6 +66,7 @@ class Pix2PixConfig(AdversarialConfig):
         check(
             _load_size(self.load_size, self.size),
             _perceptual(self.perceptual_weight, self.perceptual_features),
+            _for_rgb(self.channels, self.perceptual_weight > 0, "--perceptual-weight"),
             (self.feature_weight >= 0, f"--feature-weight {self.feature_weight} must be 0 or more"),
             (
                 self.feature_weight == 0 or self.discriminator in ("patchgan", "multiscale"),
@@ -111,6 +116,7 @@ class UnpairedConfig(AdversarialConfig):
                 1 <= self.keep_pixels <= min(self.stages),
                 f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
             ),
+            _for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
             (
                 len(set(self.diffaugment)) == len(self.diffaugment),
                 f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
@@ -236,6 +242,12 @@ class SRGANConfig(AdversarialConfig):
                 "or choose --stage adversarial",
             ),
             _perceptual(self.perceptual_weight, self.perceptual_features),
+            _for_rgb(self.channels, self.stage == "adversarial" and self.perceptual_weight > 0, "--perceptual-weight"),
+            _for_rgb(
+                self.channels,
+                bool(self.degradations or self.jpeg_chance or self.palette_chance),
+                "damage (--degradations, --jpeg-chance, --palette-chance)",
+            ),
             (
                 self.stage == "adversarial" or self.perceptual_features is None,
                 "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",

@@ -89,7 +89,7 @@ class Degrader:
         strengths = self.uniform(len(pictures), damage.low, damage.high)
         if damage.name == "resize":
             return self.rescaled(pictures, float(strengths[0])) if chosen[0] else pictures
-        change = {
+        changes: dict[str, Callable[[], Tensor]] = {
             "blur": lambda: self.blurred(pictures, strengths, strengths),
             "uneven-blur": lambda: self.blurred(
                 pictures, strengths, self.uniform(len(pictures), damage.low, damage.high)
@@ -98,8 +98,8 @@ class Degrader:
             "poisson": lambda: shot_noise(pictures, across(strengths, pictures)),
             "jpeg": lambda: jpeg_codec_differentiable(pictures.clamp(0, 1), strengths.round().to(pictures)),
             "palette": lambda: self.reduced(pictures, strengths),
-        }[damage.name]()
-        return torch.where(across(chosen, pictures), change, pictures)
+        }
+        return torch.where(across(chosen, pictures), changes[damage.name](), pictures)
 
     def uniform(self, count: int, low: float, high: float) -> Tensor:
         """[count], on the CPU."""

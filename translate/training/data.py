@@ -19,7 +19,7 @@ from translate.training.method import Batch
 Item = TypeVar("Item")
 
 __all__ = [
-    "Pile", "Pixels", "batches", "find_piles", "hold_out", "ignore_interrupts", "list_pictures", "load_rgb",
+    "Pile", "Pixels", "as_rgb", "batches", "find_piles", "hold_out", "ignore_interrupts", "list_pictures", "load_rgb",
     "to_device", "to_tensor",
 ]  # fmt: skip
 
@@ -52,8 +52,8 @@ class Pile(Generic[Item]):
 
 
 def to_tensor(image: Pixels) -> Tensor:
-    """[H, W, 3] -> [3, H, W], uint8."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    """[H, W, C] -> [C, H, W], uint8."""
+    return torch.from_numpy(image.transpose(2, 0, 1).copy())
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -64,6 +64,15 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
             for part in batch
         )
     )
+
+
+def as_rgb(pictures: Tensor) -> Tensor:
+    """[B, C, H, W] in [-1, 1] of 1, 3 or 4 channels, as they are shown and measured: grey in three, alpha over grey."""
+    if pictures.shape[1] == 1:
+        return pictures.expand(-1, 3, -1, -1)
+    if pictures.shape[1] == 4:
+        return pictures[:, :3] * ((pictures[:, 3:].clamp(-1, 1) + 1) / 2)
+    return pictures
 
 
 def ignore_interrupts(_: int) -> None:

@@ -21,7 +21,7 @@ from torch.utils.tensorboard import SummaryWriter
 from models.checkpoint import save_checkpoint
 from translate.bench import peak_megabytes
 from translate.training.config import TrainingConfig
-from translate.training.data import batches, to_device
+from translate.training.data import as_rgb, batches, to_device
 from translate.training.ema import Ema
 from translate.training.folder import RunFolder
 from translate.training.guard import Trail, check_weights, gradient_norms, is_out_of_memory, out_of_memory
@@ -136,7 +136,8 @@ class Run:
     def columns(self, batch: Batch) -> Columns:
         """A row of the sample sheet."""
         with evaluating(*self.ema.averages.values()):  # as exported: BatchNorm must neither use nor learn these
-            return self.method.pictures(to_device(batch, self.device), self.ema.averages)
+            pictures = self.method.pictures(to_device(batch, self.device), self.ema.averages)
+        return {name: as_rgb(part) for name, part in pictures.items()}
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on bit for bit, as plain data."""

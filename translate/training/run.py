@@ -115,10 +115,10 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
     Raises:
         ConfigError: the generator takes no such squares, or is not for this method.
     """
-    if generator.scale != scale or generator.channels != 3:
+    if generator.scale != scale:
         raise ConfigError(
-            f"--generator {config.generator} turns {generator.channels} channels into pictures {generator.scale} times "
-            f"larger; this method needs 3 channels and a scale of {scale}."
+            f"--generator {config.generator} makes pictures {generator.scale} times larger; this method needs a scale "
+            f"of {scale}."
         )
     for size in config.stages:
         small, rest = divmod(size, scale)

@@ -59,7 +59,8 @@ class TrainingConfig:
     generator: str = ""
     """Network that paints; `translate models zoo` lists them."""
     generator_arguments: Counts = field(default_factory=dict)
-    """Arguments of the generator: `--generator-arguments width 32 blocks 6`."""
+    """Arguments of the generator: `--generator-arguments width 32 blocks 6`. With `channels 1` pictures are grey, with
+    `channels 4` they have alpha; else they are RGB."""
     discriminator: str = ""
     """Network that judges; `translate models zoo` lists them."""
     discriminator_arguments: Counts = field(default_factory=dict)
@@ -136,12 +137,21 @@ class TrainingConfig:
     checkpoint in float32."""
 
     @property
+    def channels(self) -> int:
+        """Of the pictures: 1 (grey), 3 (RGB) or 4 (RGB and alpha)."""
+        return self.generator_arguments.get("channels", 3)
+
+    @property
     def stages(self) -> tuple[int, ...]:
         """Sides of the squares, in pixels, one for each part of the run."""
         return (self.size,)
 
     def __post_init__(self) -> None:
         check(
+            (
+                self.channels in (1, 3, 4),
+                f"--generator-arguments channels {self.channels}: pictures have 1 (grey), 3 (RGB) or 4 (with alpha)",
+            ),
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
             (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
             (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
