@@ -68,7 +68,7 @@ class TrainingConfig:
     images: int = 0
     """Length of training, in images seen (per domain); independent of batch size."""
     batch: int = 1
-    """Images (per domain) in one update."""
+    """Images (per domain) in one update, of each process that torchrun starts."""
     size: int = 256
     """Side, in pixels, of the squares that are cut out at random."""
     flip: bool = True
