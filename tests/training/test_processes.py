@@ -4,7 +4,9 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -317,3 +319,28 @@ def test_several_machines_are_refused(data: Path, tmp_path: Path, monkeypatch: p
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match="on one machine"):
         train(srgan(data, tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_torchrun_starts_them_and_ctrl_c_writes_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    run, port = tmp_path / "run", ["--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, "-m", "torch.distributed.run", *port, "-m", "translate.cli", "train", "srgan"]
+    settings = ["--data", str(data / "trainB"), "--out", str(run), "--images", "400000", "--checkpoint-minutes", "0"]
+    small = ["--size", "16", "--batch", "2", "--device", "cpu", "--workers", "0", "--generator-arguments", "width", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    started = subprocess.Popen(
+        [*command, *settings, *small], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    while not list(run.glob("checkpoints/[0-9]*/state.pt")):
+        assert started.poll() is None, started.communicate()[1]
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    out, said = started.communicate()
+    assert started.returncode != 0
+    assert said.count("2 processes, each with its share of the batch, on the CPU") == 1
+    assert said.count("data: ") == 1
+    assert said.count("translate: interrupted.") == 1
+    assert not out
+    newest = load(run / "checkpoints" / checkpoints(run)[-1] / "state.pt")
+    assert newest["images"] == 4 * newest["steps"] > 0
+    assert len(newest["others"]) == 1

@@ -105,8 +105,9 @@ def _fits(step: Callable[[Batch], object], batch: Batch, device: torch.device) -
 
 
 def gradient_norms(optimizers: dict[str, torch.optim.Optimizer]) -> dict[str, float]:
-    """Length of the gradient that each optimizer followed last."""
-    return {f"gradient_norm_{name}": _norm(_gradients(optimizer)) for name, optimizer in optimizers.items()}
+    """Length of the gradient that each optimizer followed last; none where float16 left the update out."""
+    norms = {f"gradient_norm_{name}": _norm(_gradients(optimizer)) for name, optimizer in optimizers.items()}
+    return {name: norm for name, norm in norms.items() if math.isfinite(norm)}
 
 
 def _gradients(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:

@@ -27,6 +27,7 @@ from translate.training.guard import Trail, check_weights, gradient_norms, is_ou
 from translate.training.health import Watch, measure, verdict_gaps
 from translate.training.live import Live, live, tensorboard
 from translate.training.method import Batch, Method
+from translate.training.scaling import LossScale
 from translate.training.stopping import stop_requests
 from translate.training.validate import SMALLER_IS_BETTER, validate
 
@@ -59,9 +60,10 @@ class Run:
         device: torch.device,
         validation: list[Batch],
         precision: torch.dtype,
+        scale: LossScale | None = None,
     ) -> None:
         self.method, self.folder, self.config, self.device = method, folder, config, device
-        self.precision = precision
+        self.precision, self.scale = precision, scale
         self.validation = validation
         self.ema = Ema({name: network for name, (network, _) in method.generators().items()}, config.ema)
         self.images = 0
@@ -174,6 +176,7 @@ class Run:
             "ema_updates": self.ema.updates,
             "ema": {name: average.state_dict() for name, average in self.ema.averages.items()},
             "method": self.method.state(),
+            "scale": self.scale.state() if self.scale else {},
             "metrics": self.metrics,
             "best": self.best,
             "sums": self.sums,
@@ -190,6 +193,8 @@ class Run:
         self.trail = Trail()
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
+        if self.scale and state.get("scale"):
+            self.scale.load_state(state["scale"])
         self.ema.updates = state["ema_updates"]
         for name, average in self.ema.averages.items():
             average.load_state_dict(state["ema"][name])

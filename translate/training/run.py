@@ -19,9 +19,10 @@ from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
 from translate.training.guard import NotFinite
 from translate.training.loop import Run, fit
-from translate.training.method import Method
+from translate.training.method import Backward, Method, backward
 from translate.training.pix2pix import Pix2Pix
 from translate.training.samples import HighResolution, Pairs, Piles, Samples
+from translate.training.scaling import LossScale
 from translate.training.srgan import SRGAN
 
 INTERRUPTED = 130
@@ -56,7 +57,8 @@ def train_joined(config: TrainingConfig) -> Path:
         raise ConfigError("--stage adversarial starts from a generator of the first stage: name it with --start-from.")
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
-    method, samples = build(config, device)
+    scale = LossScale(device) if precision == torch.float16 else None
+    method, samples = build(config, device, scale.backward if scale else backward)
     validation = samples.validation() if processes.rank() == 0 else []
     processes.say(samples.describe())
     if config.start_from is not None and checkpoint is None:
@@ -65,9 +67,11 @@ def train_joined(config: TrainingConfig) -> Path:
         network.to(memory_format=torch.channels_last)
     for optimizer in method.optimizers.values():
         optimizer.register_step_pre_hook(processes.average_gradients)
+        if scale:
+            optimizer.register_step_pre_hook(scale.unscale)
     if processes.rank() > 0:  # dropout's draws are each process's own
         torch.manual_seed(config.seed + 1_000_003 * processes.rank())
-    run = Run(method, folder, config, device, validation, precision)
+    run = Run(method, folder, config, device, validation, precision, scale)
     if checkpoint is not None:
         run.load_state(folder.load_state(checkpoint))
     if processes.rank() == 0:
@@ -94,7 +98,7 @@ def train_joined(config: TrainingConfig) -> Path:
     return folder.root
 
 
-def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Samples]:
+def build(config: TrainingConfig, device: torch.device, backward: Backward) -> tuple[Method, Samples]:
     """Method and training samples of the settings. The first process decodes for all, and its complaints come first.
 
     Raises:
@@ -103,30 +107,30 @@ def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Samples
     methods: list[Method] = []
 
     def find_samples() -> Samples:
-        methods.append(build_method(config, device))
+        methods.append(build_method(config, device, backward))
         return build_samples(config, methods[0])
 
     samples = processes.first(find_samples)
-    return methods[0] if methods else build_method(config, device), samples
+    return methods[0] if methods else build_method(config, device, backward), samples
 
 
-def build_method(config: TrainingConfig, device: torch.device) -> Method:
+def build_method(config: TrainingConfig, device: torch.device, backward: Backward = backward) -> Method:
     """The algorithm and its networks."""
     match config:
         case Pix2PixConfig():
-            pix2pix = Pix2Pix(config, device)
+            pix2pix = Pix2Pix(config, device, backward)
             check_size(pix2pix.g, config)
             return pix2pix
         case CycleGANConfig():
-            cyclegan = CycleGAN(config, device)
+            cyclegan = CycleGAN(config, device, backward)
             check_size(cyclegan.g_ab, config)
             return cyclegan
         case CUTConfig():
-            cut = CUT(config, device)
+            cut = CUT(config, device, backward)
             check_size(cut.g, config)
             return cut
         case SRGANConfig():
-            srgan = SRGAN(config, device)
+            srgan = SRGAN(config, device, backward)
             check_size(srgan.g, config, srgan.g.scale)
             return srgan
         case _:
@@ -212,7 +216,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """auto: bfloat16 where the device computes it natively, else float32 (on a CPU, PyTorch 2.11 cannot tell)."""
     if name == "auto":
         return torch.bfloat16 if native_bfloat16(device) else torch.float32
-    return torch.bfloat16 if name == "bf16" else torch.float32
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[name]
 
 
 def native_bfloat16(device: torch.device) -> bool:
