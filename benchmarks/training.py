@@ -39,7 +39,7 @@ from translate.training.run import build_method, build_samples, choose_device, c
 PHOTOGRAPH = Path(__file__).parents[1] / "examples/photographs/cat.jpg"
 PICTURES = 64
 TITLES = {
-    "pix2pix": "Pix2Pix, U-Net-256",
+    "pix2pix": "Pix2Pix, U-Net",
     "cyclegan": "CycleGAN, ResNet-9",
     "cut": "CUT, ResNet-9",
     "srgan": "SRResNet x4, batch of 16",
@@ -121,8 +121,7 @@ def configure(method: str, data: Path, settings: Settings) -> TrainingConfig:
 
 def contenders(settings: Settings) -> list[Contender]:
     """The plain loop first; in the device's own precision too, where that is not float32."""
-    device = choose_device(settings.device)
-    own = choose_precision("auto", device)
+    own = choose_precision("auto", torch.device(settings.device))
     found = [Contender("plain fp32", False, torch.float32), Contender("ours fp32", True, torch.float32)]
     if own != torch.float32:
         found += [Contender("plain bf16", False, own), Contender("ours bf16", True, own)]
@@ -133,7 +132,7 @@ def contenders(settings: Settings) -> list[Contender]:
 
 def begin(contender: Contender, config: TrainingConfig) -> Turns:
     """A loop, ready for its first update."""
-    device = choose_device(config.device)
+    device = torch.device(config.device)
     torch.manual_seed(0)
     method = build_method(config, device)
     if not contender.ours:
@@ -196,7 +195,7 @@ def peak(contender: Contender, config: TrainingConfig) -> float:
     turns = begin(contender, config)
     for _ in range(2):
         turns.step()
-    return peak_memory(choose_device(config.device))
+    return peak_memory(torch.device(config.device))
 
 
 def measure(method: str, data: Path, settings: Settings) -> Table:
@@ -206,7 +205,7 @@ def measure(method: str, data: Path, settings: Settings) -> Table:
     table = Table(title=f"{TITLES[method]}, {size}; weights {difference:.1e} apart after 5 updates in float64")
     for column in ("loop", "images a second", "by plain fp32", "by plain, same precision", "waiting", "peak MB"):
         table.add_column(column, justify="left" if column == "loop" else "right")
-    device, running = choose_device(settings.device), {}
+    device, running = torch.device(settings.device), {}
     for contender in contenders(settings):
         running[contender] = begin(contender, config)
         running[contender].take(2 if contender.compile else 1, device)
@@ -239,6 +238,7 @@ def ratio(plain: Turns, turns: Turns) -> str:
 
 def main() -> None:
     settings = tyro.cli(Settings, prog="python -m benchmarks.training", description=__doc__)
+    settings = replace(settings, device=str(choose_device(settings.device)))
     with tempfile.TemporaryDirectory() as folder:
         plain_training.write_pictures(Path(folder), PHOTOGRAPH, PICTURES)
         for method in settings.method:

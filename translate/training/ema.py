@@ -31,7 +31,8 @@ class Ema:
         self.updates += 1
         if self.decay == 0:
             return
-        follow = get_ema_multi_avg_fn(min(self.decay, (1 + self.updates) / (10 + self.updates)))  # in one kernel
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # all in one kernel
         for name, generator in self.generators.items():
             average = self.averages[name]
             follow(list(average.parameters()), list(generator.parameters()), self.updates)

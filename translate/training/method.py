@@ -106,8 +106,7 @@ def each(network: nn.Module, *piles: Tensor) -> Sequence[Tensor]:
     """
     if any(isinstance(layer, nn.BatchNorm2d | nn.Dropout) or is_parametrized(layer) for layer in network.modules()):
         return [network(pile) for pile in piles]
-    results: Tensor = network(torch.cat(piles))
-    return results.split([len(pile) for pile in piles])
+    return torch.split(network(torch.cat(piles)), [len(pile) for pile in piles])
 
 
 @contextmanager

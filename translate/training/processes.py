@@ -180,7 +180,7 @@ def _average_all(tensors: list[Tensor]) -> None:
     if _place.count == 1 or not tensors:
         return
     means = average(torch.cat([tensor.detach().flatten() for tensor in tensors]))
-    for tensor, mean in zip(tensors, means.split([tensor.numel() for tensor in tensors]), strict=True):
+    for tensor, mean in zip(tensors, torch.split(means, [tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view(tensor.shape))
 
 
