@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.
 
 WORLD = 2
 SMALL: dict[str, Any] = {
-    "images": 16, "batch": 2, "log_images": 4, "sample_images": 8, "workers": 0, "device": "cpu", "precision": "fp32",
+    "images": 16, "batch": 2, "log_images": 4, "sample_images": 16, "workers": 0, "device": "cpu", "precision": "fp32",
     "size": 16, "ema": 0.9, "validation": 2, "cache": "off",
 }  # fmt: skip
 TINY: dict[str, Any] = {
