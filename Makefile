@@ -39,6 +39,7 @@ screenshots: $(full)
 bench: $(full)
 	$(bin)/python -m benchmarks.engine
 	$(bin)/python -m benchmarks.memory
+	$(bin)/python -m benchmarks.training
 	@if test -n "$(DATA)"; then $(bin)/python -m benchmarks.textures --data "$(DATA)"; \
 	  else echo "make bench DATA=DIR also measures quality; DIR holds the pictures, see README.md"; fi
 

@@ -171,7 +171,9 @@ def _train(arguments: list[str]) -> int:
         from translate.training import train
     except ModuleNotFoundError as error:
         raise MissingExtra("train", f"training (which uses {error.name})") from None
-    print(train(config))
+    run = train(config)
+    if os.environ.get("RANK", "0") == "0":  # the first of torchrun's processes
+        print(run)
     return 0
 
 

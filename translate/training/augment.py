@@ -9,13 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from translate.training import processes
+
 
 class DiffAugment:
     """Changes each picture at random before it is judged, real and fake alike, and lets gradients through.
 
     Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", in their strengths. Pictures are
     [B, C, H, W] in [-1, 1]; what is moved or cut out leaves grey. The draws are made on the CPU with a random state of
-    their own, which is part of `state`: every device draws the same, and without kinds nothing is drawn.
+    their own, which is part of `state`: every device draws the same, and without kinds nothing is drawn. Several
+    processes draw for the whole batch and take their parts.
     """
 
     def __init__(self, kinds: Sequence[str], seed: int) -> None:
@@ -29,8 +32,8 @@ class DiffAugment:
 
     def uniform(self, pictures: Tensor, low: float, high: float) -> Tensor:
         """A number for each picture, [B, 1, 1, 1]."""
-        drawn = torch.rand(len(pictures), 1, 1, 1, generator=self.random) * (high - low) + low
-        return drawn.to(pictures, non_blocking=True)
+        drawn = torch.rand(len(pictures) * processes.count(), 1, 1, 1, generator=self.random) * (high - low) + low
+        return processes.mine(drawn).to(pictures, non_blocking=True)
 
     def color(self, pictures: Tensor) -> Tensor:
         """Brightness by up to a quarter of the range, saturation by 0 to 2, contrast by 0.5 to 1.5."""
@@ -60,8 +63,8 @@ class DiffAugment:
 
     def whole(self, count: int, low: int, high: int) -> list[int]:
         """Numbers from low to high."""
-        drawn: list[int] = torch.randint(low, high + 1, (count,), generator=self.random).tolist()
-        return drawn
+        drawn = torch.randint(low, high + 1, (count * processes.count(),), generator=self.random)
+        return [int(number) for number in processes.mine(drawn)]
 
     def state(self) -> dict[str, Any]:
         """Plain data for the checkpoint."""

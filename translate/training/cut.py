@@ -100,7 +100,7 @@ class CUT(Trainable):
         """Verdicts for each pile: one call, unless BatchNorm would mix real and fake."""
         if self.mixes:
             return [self.d(self.augment(pile)) for pile in piles]
-        verdicts: Tensor = self.d(self.augment(torch.cat(piles)))
+        verdicts: Tensor = self.d(torch.cat([self.augment(pile) for pile in piles]))
         return verdicts.chunk(len(piles))
 
     def on_device(self, places: Sequence[Tensor]) -> list[Tensor]:

@@ -14,7 +14,7 @@ from models.zoo import build_discriminator, build_generator
 from translate.training.augment import DiffAugment, SlopePenalty
 from translate.training.config import CycleGANConfig
 from translate.training.losses import full, kept, least_squares, mean_score
-from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
+from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, each, frozen
 from translate.training.pool import ImagePool
 
 l1 = nn.functional.l1_loss
@@ -46,7 +46,9 @@ class CycleGAN(Trainable):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Zhu et al. 2017, eq. 3, with the identity loss of section 5.2. Generators first."""
         a, b = batch
-        fake_b, fake_a = full(self.g_ab(a)), full(self.g_ba(b))
+        with_identity = self.config.identity_weight > 0
+        fake_b, *same_b = map(full, each(self.g_ab, a, *[b] * with_identity))
+        fake_a, *same_a = map(full, each(self.g_ba, b, *[a] * with_identity))
 
         # Generators: min GAN(G, D_B) + GAN(F, D_A) + λ cycle + λ/2 identity
         with frozen(self.d_a, self.d_b):
@@ -55,8 +57,8 @@ class CycleGAN(Trainable):
         cycle = l1(full(self.g_ba(fake_b)), a) + l1(full(self.g_ab(fake_a)), b)
         loss = gan + self.config.cycle_weight * cycle
         losses = {"g_gan": gan, "g_cycle": cycle}
-        if self.config.identity_weight > 0:
-            identity = l1(full(self.g_ab(b)), b) + l1(full(self.g_ba(a)), a)
+        if with_identity:
+            identity = l1(same_b[0], b) + l1(same_a[0], a)
             loss = loss + self.config.cycle_weight * self.config.identity_weight * identity
             losses["g_identity"] = identity
         if self.config.keep_weight > 0:
@@ -84,7 +86,7 @@ class CycleGAN(Trainable):
 
     def judgement(self, name: str, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """What a discriminator minimises: real -> 1, fake -> 0."""
-        on_real, on_fake = discriminator(self.augment(real)), discriminator(self.augment(fake))
+        on_real, on_fake = each(discriminator, self.augment(real), self.augment(fake))
         self.verdicts |= {f"D_{name}(real)": mean_score(on_real), f"D_{name}(fake)": mean_score(on_fake)}
         return least_squares(on_real, real=True) + least_squares(on_fake, real=False)
 

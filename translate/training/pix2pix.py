@@ -13,7 +13,7 @@ from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.training.config import Pix2PixConfig
 from translate.training.losses import belief, full, vanilla
-from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
+from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, each, frozen
 
 l1 = nn.functional.l1_loss
 
@@ -38,8 +38,8 @@ class Pix2Pix(Trainable):
         a, b = batch
         fake = full(self.g(a))
 
-        # Discriminator: (input, target) -> 1, (input, fake) -> 0. Two calls: BatchNorm must not mix real and fake.
-        real_logits, fake_logits = self.d(torch.cat([a, b], 1)), self.d(torch.cat([a, fake.detach()], 1))
+        # Discriminator: (input, target) -> 1, (input, fake) -> 0. BatchNorm must not mix real and fake.
+        real_logits, fake_logits = each(self.d, torch.cat([a, b], 1), torch.cat([a, fake.detach()], 1))
         d_real, d_fake = vanilla(real_logits, real=True), vanilla(fake_logits, real=False)
         self.verdicts = {"D(real)": belief(real_logits), "D(fake)": belief(fake_logits)}
         self.d_optimizer.zero_grad()

@@ -12,7 +12,7 @@ from models.manifest import Manifest
 from models.zoo import build_discriminator, build_generator
 from translate.training.config import SRGANConfig
 from translate.training.losses import VGG54, belief, full, vanilla
-from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
+from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, each, frozen
 
 PIXEL_LOSSES = {"mse": nn.functional.mse_loss, "l1": nn.functional.l1_loss}
 
@@ -68,7 +68,7 @@ class SRGAN(Trainable):
         self.g_optimizer.step()
 
         # Discriminator: original -> 1, fake -> 0
-        real_logits, fake_logits = self.d(high), self.d(fake.detach())
+        real_logits, fake_logits = each(self.d, high, fake.detach())
         losses["d_real"], losses["d_fake"] = vanilla(real_logits, real=True), vanilla(fake_logits, real=False)
         self.verdicts = {"D(real)": belief(real_logits), "D(fake)": belief(fake_logits)}
         self.d_optimizer.zero_grad()
