@@ -20,7 +20,7 @@ HELP = """usage: translate COMMAND ...
 Turn one kind of picture into another.
 
   run      convert pictures and folders: translate run pictures -m texture-x4 -o out
-  models   list, show, import, remove or zoo: the models that are here, and the networks that can be trained
+  models   list, show, import, pull, push, remove or zoo: the models that are here, and the networks to train
   app      serve the web page
   train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
   data     check DIR: what is wrong with training pictures
@@ -281,6 +281,22 @@ def _models(arguments: list[str]) -> int:
 
         print("trying the model on a photograph; a large one takes minutes ...", file=sys.stderr)
         print_imported(import_model(imported))
+    elif what == "pull":
+        from translate.hub.config import PullConfig
+
+        wanted = _parse(PullConfig, names, "models pull")
+        from translate.console_models import print_pulled
+        from translate.hub import pull
+
+        print_pulled(pull(wanted))
+    elif what == "push":
+        from translate.hub.config import PushConfig
+
+        given = _parse(PushConfig, names, "models push")
+        from translate.console_models import print_pushed
+        from translate.hub import push
+
+        print_pushed(push(given))
     elif what == "zoo" and not names:
         try:
             from models.zoo import zoo_table
@@ -290,15 +306,21 @@ def _models(arguments: list[str]) -> int:
 
         print_zoo(zoo_table())
     else:
-        raise UsageError("say translate models list, show NAME, import FILE --name NAME, remove NAME, or zoo.")
+        raise UsageError(
+            "say translate models list, show NAME, import FILE --name NAME, "
+            "pull user/repo, push NAME user/repo, remove NAME, or zoo."
+        )
     return 0
 
 
-MODELS_HELP = """usage: translate models [list | show NAME | import FILE --name NAME | remove NAME | zoo] [--json]
+MODELS_HELP = """usage: translate models [list | show NAME | import FILE --name NAME | pull user/repo |
+                         push NAME user/repo | remove NAME | zoo] [--json]
 
   list    the models that can be run (the default); --json for programs
   show    what one model, or an .onnx file, says of itself; --json for programs
   import  bring another program's .onnx file, or published weights, here; `translate models import --help` tells more
+  pull    bring a model from the Hugging Face Hub here; `translate models pull --help` tells more
+  push    publish a model there; `translate models push --help` tells more
   remove  delete a model of your own
   zoo     the networks that can be trained, with parameters and multiply-adds (needs the extra 'train')
 """
