@@ -25,7 +25,7 @@ Turn one kind of picture into another.
   train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
   data     check DIR: what is wrong with training pictures
   report   one page on a training run: curves, samples over time, settings
-  export   turn a training run into one .onnx file
+  export   turn a training run into one .onnx file, or a model into other forms
   evaluate what a model's results are worth, in numbers: translate evaluate MODEL --data DIR
   bench    how fast a model runs on this machine, on each device
   doctor   what this machine has, what of it works, and how to mend the rest
@@ -242,14 +242,13 @@ def _report(arguments: list[str]) -> int:
 
 
 def _export(arguments: list[str]) -> int:
-    from translate.config import ExportConfig
+    from export.config import ExportConfig
 
     config = _parse(ExportConfig, arguments, "export")
-    from export.command import export_command
+    from translate.exporting import export
 
-    half = config.precision == "fp16"
-    path, parity = export_command(config.checkpoint, config.out, config.generator, config.work_size, half_weights=half)
-    print(f"{path}: {parity}")
+    for path, said in export(config):
+        print(f"{path}: {said}")
     return 0
 
 
