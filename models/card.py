@@ -60,8 +60,9 @@ def front_matter(manifest: Manifest) -> str:
     values |= {"library_name": "onnx", "tags": list(dict.fromkeys(tags))}
     if manifest.metrics:
         values["metrics"] = sorted(manifest.metrics)
-    # JSON's strings and lists are YAML, whatever characters they hold
+    # JSON's strings and lists are YAML, but for three characters that it takes for ends of lines
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
+    lines = [re.sub("[\x85\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", line) for line in lines]
     return "\n".join(["---", PIPELINE, *lines, "---"])
 
 
