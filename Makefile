@@ -1,4 +1,4 @@
-# make demo | app | test | lint | browser-contract | screenshots | requirements | bench [DATA=DIR]
+# make demo | app | test | lint | browser | screenshots | requirements | bench [DATA=DIR]
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=DIR.
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ bin := $(VENV)/bin
 base := $(VENV)/.base-installed
 full := $(VENV)/.full-installed
 
-.PHONY: demo app test lint browser-contract screenshots requirements bench
+.PHONY: demo app test lint browser screenshots requirements bench
 .DELETE_ON_ERROR:
 
 demo: $(base)
@@ -29,7 +29,7 @@ lint: $(full)
 	$(bin)/lint-imports
 
 # Exported files in a browser: fetches onnxruntime-web (140 MB) into node_modules; needs npm and Chromium.
-browser-contract: $(full)
+browser: $(full)
 	npm install --no-save --no-package-lock --no-audit --no-fund --prefix . onnxruntime-web@^1.22
 	$(bin)/python -m pytest tests/export/test_runtimes.py
 

@@ -21,7 +21,7 @@ from models.manifest import INPUT, Manifest
 
 GATE_DB = 40.0
 """PSNR against fp32, on the worst of the pictures kept aside, below which the file is refused: 2.5 levels of 255."""
-LEAST, MOST = 8, 128
+LEAST, MOST = 8, 64
 """Calibration pictures that are needed, and used (evenly from all)."""
 ASIDE = 4
 """Every so many is kept aside: the gate looks at those, and at photographs of our own."""

@@ -62,6 +62,10 @@ def _exported(config: ExportConfig) -> tuple[bytes, str]:
 
 def _model(config: ExportConfig) -> tuple[bytes, str]:
     """A model that is an ONNX file already."""
+    source = Path(config.source)
+    if len(source.parts) > 1 and not source.exists():
+        raise UsageError(f"there is no {source}: name a run folder, a checkpoint, an .onnx file or an installed model.")
+    path = find_model(config.source)
     for_runs = [
         name
         for name, given in (
@@ -73,7 +77,6 @@ def _model(config: ExportConfig) -> tuple[bytes, str]:
     ]
     if for_runs:
         raise UsageError(f"{', '.join(for_runs)} is for runs and checkpoints; {config.source} is a model already.")
-    path = find_model(config.source)
     model = read_bytes(path)
     manifest = check_model(model, path)
     if "int8" in manifest.precisions:

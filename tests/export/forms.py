@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx_models import make_model
 from PIL import Image
 
 from export.config import ExportConfig
@@ -18,14 +19,14 @@ from translate.exporting import export
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "float32": ("texture-x4", {}),
     "weights in float16": ("texture-x4", {"precision": "fp16"}),
-    "int8": ("texture-x4", {"precision": "int8"}),
+    "int8": ("made", {"precision": "int8"}),
     "one size": ("texture-x4", {"fixed_size": "24x32"}),
     "bytes": ("texture-x4", {"uint8": True}),
-    "bytes of one size, int8": ("texture-x4", {"uint8": True, "fixed_size": "32x24", "precision": "int8"}),
+    "bytes of one size, int8": ("made", {"uint8": True, "fixed_size": "32x24", "precision": "int8"}),
     "normalised by the picture": ("horse2zebra", {}),
     "the same, bytes": ("horse2zebra", {"uint8": True, "fixed_size": "64x64"}),
 }
-"""Name -> installed model, and the options of `translate export`."""
+"""Name -> installed model, or a small one that is made for it, and the options of `translate export`."""
 LARGEST = 1e-4
 """Most that a float of one runtime may differ from another's, of 1. Of bytes, one in a thousand may, by one level."""
 INT8_DB = 40.0
@@ -56,6 +57,8 @@ def draw_pictures(folder: Path, count: int = 12) -> Path:
 def make_form(name: str, folder: Path) -> Path:
     """Export it, and give the file's path."""
     source, options = FORMS[name]
+    if source == "made":
+        source = str(make_model(folder / "made.onnx", scale=2, radius=6, width=16))
     if options.get("precision") == "int8":
         options = options | {"calibration": draw_pictures(folder / "calibration")}
     out = folder / f"{name.replace(' ', '-')}.onnx"

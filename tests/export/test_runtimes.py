@@ -82,7 +82,7 @@ class _Files(SimpleHTTPRequestHandler):
 def page(files: Path) -> Iterator[Page]:
     """An empty page of a server on this machine, with onnxruntime-web loaded."""
     if not (WEB / SCRIPT).is_file():
-        pytest.skip("onnxruntime-web is not in node_modules: make browser-contract")
+        pytest.skip("onnxruntime-web is not in node_modules: make browser")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:

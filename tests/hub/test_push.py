@@ -11,11 +11,13 @@ from fake_hub import FakeHub
 from onnx_models import make_model
 from safetensors import safe_open
 
+from export.config import ExportConfig
 from export.tensors import weights_of
 from models.checkpoint import load_checkpoint
 from models.errors import HubError, UsageError
 from models.manifest import METADATA_KEY, Manifest
 from translate.cli import main
+from translate.exporting import export
 from translate.hub import pull, push
 from translate.hub.config import PullConfig, PushConfig
 from translate.inference.model_file import read_manifest
@@ -111,6 +113,17 @@ def test_a_readme_that_lies_beside_a_file_is_not_taken_for_its_card(hub: FakeHub
     (loose.parent / "README.md").write_text("# Secret notes\n")
     push(PushConfig(model=str(loose), repository="ann/net"))
     assert b"Secret" not in hub.repositories["ann/net"].commits[-1]["README.md"]
+
+
+@pytest.mark.usefixtures("login")
+def test_a_card_of_an_export_says_how_to_pull(hub: FakeHub, tmp_path: Path) -> None:
+    source = make_model(tmp_path / "source.onnx", scale=2, name="mine", license="MIT")
+    out = tmp_path / "new" / "model.onnx"
+    list(export(ExportConfig(source=str(source), out=out, card=True)))
+    push(PushConfig(model=str(out), repository="ann/mine"))
+    files = hub.repositories["ann/mine"].commits[-1]
+    assert b"    translate models pull ann/mine\n    translate run PICTURES -m mine -o out\n" in files["README.md"]
+    assert files["sample.png"] == out.with_name("sample.png").read_bytes()
 
 
 @pytest.mark.usefixtures("login")

@@ -92,15 +92,16 @@ def collect(model: str, place: Place) -> tuple[dict[str, bytes], tuple[str, ...]
     except ExportError as error:
         warnings.append(f"without {WEIGHTS_NAME}: {error}")
     files |= {name: (folder / name).read_bytes() for name in SAMPLES if (folder / name).is_file()}
+    here = place.repository.partition("/")[2]
+    use = f"translate models pull {place.repository}\n    translate run PICTURES -m {here} -o out"
     own = _own_card(folder / CARD_NAME, known=installed.origin != "user")
     if own:
+        own = own.replace(f"    translate run PICTURES -m {installed.path.name} -o out", f"    {use}", 1)
         files[CARD_NAME] = (own if has_front_matter(own) else f"{front_matter(manifest)}\n\n{own}").encode()
         return files, tuple(warnings)
     shown = next(((name, "before and after") for name in SAMPLES if name in files), None)
     if not shown:
         files[SAMPLE], shown = make_sample(installed.path), (SAMPLE, CAPTION)
-    here = place.repository.partition("/")[2]
-    use = f"translate models pull {place.repository}\n    translate run PICTURES -m {here} -o out"
     card = model_card(manifest, size=len(data), use=use, picture=shown)
     files[CARD_NAME] = card.encode()
     return files, tuple(warnings)
