@@ -22,7 +22,7 @@ from translate.inference.model_file import check_model, read_manifest
 FILE_NAME = "model.onnx"
 RECORD_NAME = "model.json"
 """Beside an installed file: its SHA-256, and where it is from."""
-SAMPLES = ("sample.png", "sample.jpg", "sample.jpeg", "sample.webp")
+SAMPLES = ("sample.png", "sample.jpg", "sample.jpeg", "sample.webp", "sheet.png")
 BESIDE = ("README.md", *SAMPLES)
 """What may lie beside a model of the Hub: its card, and pictures in it."""
 MAX_NAME_BYTES = 100

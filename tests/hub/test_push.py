@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import onnx
@@ -79,7 +80,9 @@ def test_the_card_is_made_of_the_manifest(hub: FakeHub, mine: Path) -> None:
 def test_a_shipped_model_takes_its_own_card_and_weights_along(hub: FakeHub, tmp_path: Path) -> None:
     push(PushConfig(model="texture-x4", repository="ann/texture"))
     files = hub.repositories["ann/texture"].commits[-1]
-    assert "sample.png" in files
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", files["README.md"].decode())
+    assert shown
+    assert set(shown) <= set(files)
     own = (find_model("texture-x4").parent / "README.md").read_text(encoding="utf-8")
     assert files["README.md"].decode().endswith(own)
     assert front(files["README.md"])["license"] == "gpl-3.0"
