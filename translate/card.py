@@ -11,9 +11,9 @@ from export.command import find_checkpoint
 from export.config import ExportConfig
 from models.card import CARD_NAME, has_front_matter, model_card
 from models.errors import BadPicture, ExportError, UsageError
-from translate.hub.sample import CAPTION, SAMPLE, make_sample
 from translate.images import write_bytes
 from translate.inference.model_file import read_manifest
+from translate.sample import CAPTION, SAMPLE, make_sample
 
 UNTOLD = {
     *("data", "out", "resume", "start_from", "device", "workers", "cache", "cache_bytes", "compile", "log_images"),

@@ -24,7 +24,7 @@ RECORD_NAME = "model.json"
 """Beside an installed file: its SHA-256, and where it is from."""
 SAMPLES = ("sample.png", "sample.jpg", "sample.jpeg", "sample.webp", "sheet.png")
 BESIDE = ("README.md", *SAMPLES)
-"""What may lie beside a model of the Hub: its card, and pictures in it."""
+"""What may lie beside a model: its card, and pictures of its work, the first of them before and after."""
 MAX_NAME_BYTES = 100
 MAX_RECORD_BYTES = 100_000
 Origin = Literal["shipped", "imported", "downloaded", "user"]
@@ -46,6 +46,12 @@ class InstalledModel:
     """As recorded when it was installed, or of the file as it is where nothing was recorded."""
     source: str = ""
     """As recorded: the file or repository that it is from."""
+
+    @property
+    def sample(self) -> Path | None:
+        """A picture of its work, before and after, if it has one."""
+        places = (self.path.with_name(name) for name in SAMPLES)
+        return next((place for place in places if place.is_file()), None)
 
 
 def user_folder() -> Path:
@@ -197,9 +203,9 @@ def remove_model(name: str) -> Path:
 
 
 def _companions(path: Path) -> list[Path]:
-    """What was installed with a file: its record, and the card and samples of the Hub; nothing that was put there."""
-    fetched = BESIDE if _record(path).get("origin") == "downloaded" else ()
-    return [path.with_name(name) for name in (RECORD_NAME, *fetched)]
+    """What was installed with a file: its record, a sample, and the Hub's card; nothing that was put there."""
+    beside = {"downloaded": BESIDE, "imported": SAMPLES[:1]}.get(_record(path).get("origin", ""), ())
+    return [path.with_name(name) for name in (RECORD_NAME, *beside)]
 
 
 def _record_of(path: Path) -> Path:

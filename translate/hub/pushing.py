@@ -20,8 +20,8 @@ from translate.hub.client import (
     read_place,
 )  # fmt: skip
 from translate.hub.config import PushConfig
-from translate.hub.sample import CAPTION, SAMPLE, make_sample
 from translate.inference.model_file import check_model, read_bytes
+from translate.sample import CAPTION, SAMPLE, make_sample
 from translate.store import FILE_NAME, SAMPLES, describe_model
 
 NOT_STATED = ("", "not stated")

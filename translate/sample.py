@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from models.errors import TranslateError
 
 SAMPLE = "sample.png"
 CAPTION = 'a photograph before and after ("Chelsea" by Stéfan van der Walt, CC0)'
@@ -35,3 +38,11 @@ def make_sample(model: Path) -> bytes:
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def keep_sample(model: Path) -> None:
+    """Write a sample beside an installed model; none where it does not run here, or where the disk refuses it."""
+    from translate.images import write_bytes
+
+    with contextlib.suppress(TranslateError, OSError):
+        write_bytes(make_sample(model), model.with_name(SAMPLE))
