@@ -1,4 +1,4 @@
-# make demo | app | test | lint | screenshots | requirements | bench [DATA=DIR]
+# make demo | app | test | lint | browser | screenshots | requirements | bench [DATA=DIR]
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=DIR.
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ bin := $(VENV)/bin
 base := $(VENV)/.base-installed
 full := $(VENV)/.full-installed
 
-.PHONY: demo app test lint screenshots requirements bench
+.PHONY: demo app test lint browser screenshots requirements bench
 .DELETE_ON_ERROR:
 
 demo: $(base)
@@ -28,6 +28,11 @@ lint: $(full)
 	$(bin)/mypy
 	$(bin)/lint-imports
 
+# Exported files in a browser: fetches onnxruntime-web (140 MB) into node_modules; needs npm and Chromium.
+browser: $(full)
+	npm install --no-save --no-package-lock --no-audit --no-fund --prefix . onnxruntime-web@^1.22
+	$(bin)/python -m pytest tests/export/test_runtimes.py
+
 requirements: | $(bin)/python
 	@{ sed -n 1p requirements.txt; $(bin)/python -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")'; } > requirements.new
@@ -39,6 +44,7 @@ screenshots: $(full)
 bench: $(full)
 	$(bin)/python -m benchmarks.engine
 	$(bin)/python -m benchmarks.memory
+	$(bin)/python -m benchmarks.training
 	@if test -n "$(DATA)"; then $(bin)/python -m benchmarks.textures --data "$(DATA)"; \
 	  else echo "make bench DATA=DIR also measures quality; DIR holds the pictures, see README.md"; fi
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def export_command(
-    checkpoint: Path, out: Path, generator: str = "", work_size: int | None = None, *, half_weights: bool = False
+    checkpoint: Path,
+    out: Path,
+    generator: str = "",
+    work_size: int | None = None,
+    *,
+    half_weights: bool = False,
+    best: bool = False,
 ) -> tuple[Path, Parity]:
     """Export a checkpoint, or the newest one of a run, to one verified ONNX file.
 
@@ -23,6 +30,7 @@ def export_command(
         generator: which of several, by the name of its file: `ab` for `ab.safetensors`.
         work_size: long side in pixels at which pictures are to be painted; None keeps the checkpoint's.
         half_weights: store the weights in float16: half the size.
+        best: of a run, the checkpoint that its validation found best, not the newest.
     Returns:
         `out`, and how far ONNX Runtime is from PyTorch with it.
     Raises:
@@ -33,7 +41,7 @@ def export_command(
     """
     if out.suffix.lower() != ".onnx":
         raise UsageError(f"cannot export to {out}: name a file that ends in .onnx with -o.")
-    weights = find_checkpoint(checkpoint, generator)
+    weights = find_checkpoint(checkpoint, generator, best=best)
     try:
         from export.onnx import export_onnx
         from models.checkpoint import load_checkpoint
@@ -52,17 +60,19 @@ def export_command(
     return out, export_onnx(network, manifest, out, half_weights=half_weights)
 
 
-def find_checkpoint(place: Path, generator: str = "") -> Path:
-    """The .safetensors file that is meant: itself, or the one in a folder or a run's newest checkpoint.
+def find_checkpoint(place: Path, generator: str = "", *, best: bool = False) -> Path:
+    """The .safetensors file that is meant: itself, or the one in a folder or a run's newest (or best) checkpoint.
 
     Raises:
         UsageError: none there, or several and none named.
         UnknownGenerator: none of that name.
     """
+    if place.is_file() and best:
+        raise UsageError(f"{place} is one checkpoint: the best of a run is found in its folder.")
     if place.is_file():
         found = [place]
     elif place.is_dir():
-        found = sorted(_newest(place).glob("*.safetensors"))
+        found = sorted((_best(place) if best else _newest(place)).glob("*.safetensors"))
     else:
         raise UsageError(f"there is no {place}: name a run folder or a .safetensors checkpoint.")
     if not found or found[0].suffix != ".safetensors":
@@ -76,6 +86,23 @@ def find_checkpoint(place: Path, generator: str = "") -> Path:
     if generator not in named:
         raise UnknownGenerator(generator, named, f"These are the ones in {found[0].parent}.")
     return named[generator]
+
+
+def _best(run: Path) -> Path:
+    """The checkpoint whose validation measure was best, as `translate train` noted it."""
+    try:
+        images = json.loads((run / "best.json").read_text(encoding="utf-8"))["images"]
+        folder = run / "checkpoints" / f"{images:09d}"
+    except FileNotFoundError:
+        raise UsageError(
+            f"{run} has no best checkpoint (no best.json): its training measured none. Take the newest: without "
+            "--checkpoint best."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{run / 'best.json'} is damaged ({error}). Take the newest checkpoint.") from None
+    if not folder.is_dir():
+        raise UsageError(f"the best checkpoint, {folder}, is gone. Take the newest: without --checkpoint best.")
+    return folder
 
 
 def _newest(folder: Path) -> Path:

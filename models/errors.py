@@ -92,6 +92,10 @@ class ExportError(TranslateError):
     """An exported file that does not compute what the network computes; it was not kept."""
 
 
+class HubError(TranslateError):
+    """A repository of models that cannot be reached, or whose files are not to be trusted."""
+
+
 class MissingExtra(TranslateError):
     """A part of the application that is not installed."""
 

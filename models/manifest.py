@@ -16,6 +16,8 @@ INPUT, OUTPUT = "image", "result"
 """Names of the one input and the one output of an ONNX file: float32 [N, C, H, W] in [0, 1]."""
 
 Task = Literal["translation", "super-resolution"]
+Pixels = Literal["float32 NCHW", "uint8 NHWC"]
+"""float32 NCHW: [N, C, H, W] in [0, 1]. uint8 NHWC: bytes [N, H, W, C] from 0 to 255, as canvases have them."""
 Normalization = Literal["none", "fixed", "picture"]
 """none: no normalization. fixed: running statistics, the same for every picture.
 picture: statistics of the picture at hand (InstanceNorm), so tiles must share those of the whole picture."""
@@ -54,12 +56,15 @@ class Manifest:
     """Largest change of a result, of 1, from what lies beyond `radius`: 0 where the radius follows from the layers,
     else measured on photographs."""
     precisions: dict[str, float] = field(default_factory=dict)
-    """Lower precision (fp16, bf16) -> PSNR in dB of its results against fp32, measured on photographs."""
+    """Lower precision (fp16, bf16) -> PSNR in dB of its results against fp32, measured on photographs. int8: of a file
+    quantized to that, on pictures that it was not calibrated with."""
     normalization: Normalization = "none"
     input_range: tuple[float, float] = (-1.0, 1.0)
     """Values the bare generator takes for black and white; the ONNX file maps [0, 1] onto them."""
     output_range: tuple[float, float] = (-1.0, 1.0)
     """Values the bare generator gives for black and white."""
+    pixels: Pixels = "float32 NCHW"
+    """What the ONNX file takes and gives; `translate run` runs the first kind."""
     work_size: int | None = None
     """Long side in pixels that it was trained for; None where size does not matter."""
     training_data: str = ""
@@ -90,6 +95,7 @@ class Manifest:
             (self.name != "", "an empty name"),
             (self.task in ("translation", "super-resolution"), f"task {self.task!r}"),
             (self.normalization in ("none", "fixed", "picture"), f"normalization {self.normalization!r}"),
+            (self.pixels in ("float32 NCHW", "uint8 NHWC"), f"pixels {self.pixels!r}"),
             (1 <= self.channels <= 16, f"{self.channels} channels"),
             (1 <= self.scale <= MAX_SCALE, f"scale {self.scale}; 1 to {MAX_SCALE} make sense"),
             (1 <= self.multiple <= 4096, f"size multiple {self.multiple}"),

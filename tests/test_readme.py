@@ -29,7 +29,7 @@ def help_of(*command: str) -> str:
 def test_commands_and_their_options_exist(line: str) -> None:
     _, command, *words = line.split()
     assert command in COMMANDS
-    method = words[:1] if command == "train" or words[:1] == ["import"] else []
+    method = words[:1] if command == "train" or words[:1] in (["import"], ["pull"], ["push"]) else []
     known = help_of(command, *method)
     for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", line):
         assert option in known or option == "--recipe", f"{option} is not in translate {command} --help"
@@ -46,6 +46,8 @@ def test_options_named_in_the_text_exist() -> None:
             ["report"],
             ["models"],
             ["models", "import"],
+            ["models", "pull"],
+            ["models", "push"],
             ["app"],
             ["train"],
             ["train", "srgan"],

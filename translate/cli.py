@@ -20,12 +20,12 @@ HELP = """usage: translate COMMAND ...
 Turn one kind of picture into another.
 
   run      convert pictures and folders: translate run pictures -m texture-x4 -o out
-  models   list, show, import, remove or zoo: the models that are here, and the networks that can be trained
+  models   list, show, import, pull, push, remove or zoo: the models that are here, and the networks to train
   app      serve the web page
   train    pix2pix, cyclegan, cut or srgan: translate train srgan --data DIR --out RUN
   data     check DIR: what is wrong with training pictures
   report   one page on a training run: curves, samples over time, settings
-  export   turn a training run into one .onnx file
+  export   turn a training run into one .onnx file, or a model into other forms
   evaluate what a model's results are worth, in numbers: translate evaluate MODEL --data DIR
   bench    how fast a model runs on this machine, on each device
   doctor   what this machine has, what of it works, and how to mend the rest
@@ -171,7 +171,9 @@ def _train(arguments: list[str]) -> int:
         from translate.training import train
     except ModuleNotFoundError as error:
         raise MissingExtra("train", f"training (which uses {error.name})") from None
-    print(train(config))
+    run = train(config)
+    if os.environ.get("RANK", "0") == "0":  # the first of torchrun's processes
+        print(run)
     return 0
 
 
@@ -240,14 +242,13 @@ def _report(arguments: list[str]) -> int:
 
 
 def _export(arguments: list[str]) -> int:
-    from translate.config import ExportConfig
+    from export.config import ExportConfig
 
     config = _parse(ExportConfig, arguments, "export")
-    from export.command import export_command
+    from translate.exporting import export
 
-    half = config.precision == "fp16"
-    path, parity = export_command(config.checkpoint, config.out, config.generator, config.work_size, half_weights=half)
-    print(f"{path}: {parity}")
+    for path, said in export(config):
+        print(f"{path}: {said}")
     return 0
 
 
@@ -279,6 +280,22 @@ def _models(arguments: list[str]) -> int:
 
         print("trying the model on a photograph; a large one takes minutes ...", file=sys.stderr)
         print_imported(import_model(imported))
+    elif what == "pull":
+        from translate.hub.config import PullConfig
+
+        wanted = _parse(PullConfig, names, "models pull")
+        from translate.console_models import print_pulled
+        from translate.hub import pull
+
+        print_pulled(pull(wanted))
+    elif what == "push":
+        from translate.hub.config import PushConfig
+
+        given = _parse(PushConfig, names, "models push")
+        from translate.console_models import print_pushed
+        from translate.hub import push
+
+        print_pushed(push(given))
     elif what == "zoo" and not names:
         try:
             from models.zoo import zoo_table
@@ -288,15 +305,21 @@ def _models(arguments: list[str]) -> int:
 
         print_zoo(zoo_table())
     else:
-        raise UsageError("say translate models list, show NAME, import FILE --name NAME, remove NAME, or zoo.")
+        raise UsageError(
+            "say translate models list, show NAME, import FILE --name NAME, "
+            "pull user/repo, push NAME user/repo, remove NAME, or zoo."
+        )
     return 0
 
 
-MODELS_HELP = """usage: translate models [list | show NAME | import FILE --name NAME | remove NAME | zoo] [--json]
+MODELS_HELP = """usage: translate models [list | show NAME | import FILE --name NAME | pull user/repo |
+                         push NAME user/repo | remove NAME | zoo] [--json]
 
   list    the models that can be run (the default); --json for programs
   show    what one model, or an .onnx file, says of itself; --json for programs
   import  bring another program's .onnx file, or published weights, here; `translate models import --help` tells more
+  pull    bring a model from the Hugging Face Hub here; `translate models pull --help` tells more
+  push    publish a model there; `translate models push --help` tells more
   remove  delete a model of your own
   zoo     the networks that can be trained, with parameters and multiply-adds (needs the extra 'train')
 """

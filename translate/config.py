@@ -176,27 +176,6 @@ class RunConfig:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExportConfig:
-    """Turn a run's or a checkpoint's generator into one self-describing ONNX file."""
-
-    checkpoint: Positional[Path]
-    """A .safetensors checkpoint, or a run folder: its newest one."""
-    out: Annotated[Path, arg(aliases=["-o"])]
-    """The .onnx file to write."""
-    generator: str = ""
-    """Which of the run's generators, where it has several (CycleGAN: ab or ba)."""
-    work_size: int | None = None
-    """Long side in pixels at which pictures are to be painted; by default that of the training squares. Networks that
-    take any size often do better somewhat above it: look."""
-    precision: Literal["fp32", "fp16"] = "fp32"
-    """How the weights are stored. fp16: half the size, computed in fp32 all the same; refused where results on
-    photographs are not within 50 dB of those with fp32 weights."""
-
-    def __post_init__(self) -> None:
-        check((self.work_size is None or self.work_size >= 16, f"--work-size {self.work_size} must be 16 or more"))
-
-
 ValueRange = Literal["guess", "0..1", "-1..1", "0..255"]
 
 

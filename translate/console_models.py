@@ -12,9 +12,11 @@ from rich.table import Table
 
 from translate.console import new_table, show_table
 from translate.describe import SHORT_HASH, as_json, described
+from translate.report import amount
 
 if TYPE_CHECKING:
     from translate.foreign import Imported
+    from translate.hub import Pulled, Pushed
     from translate.store import InstalledModel
 
 
@@ -64,6 +66,28 @@ def print_imported(imported: Imported) -> None:
         print(f"translate: {imported.manifest.name}: {warning}", file=sys.stderr)
     name = imported.path.parent.name
     print(f"{name} is in {imported.path}. Try it: translate run PHOTO -m {name} -o out")
+
+
+def print_pulled(pulled: Pulled) -> None:
+    """What is here now, and from where exactly."""
+    name = pulled.path.parent.name
+    print(f"{name} {'is in' if pulled.fetched else 'was here already, in'} {pulled.path}")
+    print(f"from {pulled.place}, SHA-256 {pulled.sha256}")
+    print(f"Terms: {pulled.manifest.license or 'not stated'}. Try it: translate run PHOTO -m {name} -o out")
+
+
+def print_pushed(pushed: Pushed) -> None:
+    """What was sent, and how others get exactly that; doubts on standard error."""
+    table = new_table("file", "size")
+    for name, size in pushed.files.items():
+        table.add_row(name, amount(size))
+    show_table(table)
+    for warning in pushed.warnings:
+        print(f"translate: {warning}", file=sys.stderr)
+    if pushed.address:
+        print(f"published: {pushed.address}\nOthers get it by: translate models pull {pushed.place}")
+    else:
+        print(f"would be sent to {pushed.place}; nothing was.")
 
 
 def print_zoo(networks: Sequence[Any]) -> None:

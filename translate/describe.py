@@ -19,7 +19,8 @@ NORMALIZATIONS = {
 
 def described(model: InstalledModel) -> list[tuple[str, str]]:
     """Name and value of each thing worth knowing, in words; what a model does not say is left out."""
-    lines = [("name", model.name), ("file", str(model.path)), ("origin", model.origin), ("SHA-256", model.sha256)]
+    lines = [("name", model.name), ("file", str(model.path)), ("origin", model.origin)]
+    lines += [("from", model.source), ("SHA-256", model.sha256)]
     if model.manifest is None:
         return [*lines, ("problem", model.problem)]
     return [line for line in lines + _lines(model.manifest) if line[1]]
@@ -65,6 +66,7 @@ def as_json(model: InstalledModel) -> dict[str, Any]:
         "name": model.name,
         "file": str(model.path),
         "origin": model.origin,
+        "source": model.source,
         "sha256": model.sha256,
         "bytes": model.path.stat().st_size,
         "problem": model.problem,

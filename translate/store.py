@@ -7,8 +7,10 @@ import importlib.resources
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import platformdirs
@@ -20,6 +22,9 @@ from translate.inference.model_file import check_model, read_manifest
 FILE_NAME = "model.onnx"
 RECORD_NAME = "model.json"
 """Beside an installed file: its SHA-256, and where it is from."""
+SAMPLES = ("sample.png", "sample.jpg", "sample.jpeg", "sample.webp", "sheet.png")
+BESIDE = ("README.md", *SAMPLES)
+"""What may lie beside a model: its card, and pictures of its work, the first of them before and after."""
 MAX_NAME_BYTES = 100
 MAX_RECORD_BYTES = 100_000
 Origin = Literal["shipped", "imported", "downloaded", "user"]
@@ -39,6 +44,14 @@ class InstalledModel:
     problem: str = ""
     sha256: str = ""
     """As recorded when it was installed, or of the file as it is where nothing was recorded."""
+    source: str = ""
+    """As recorded: the file or repository that it is from."""
+
+    @property
+    def sample(self) -> Path | None:
+        """A picture of its work, before and after, if it has one."""
+        places = (self.path.with_name(name) for name in SAMPLES)
+        return next((place for place in places if place.is_file()), None)
 
 
 def user_folder() -> Path:
@@ -128,6 +141,7 @@ def install(
     replace: bool = False,
     origin: Literal["imported", "downloaded"] = "imported",
     source: str = "",
+    beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
     """Keep a model file under a name in the user's folder, whole or not at all, and give its path back.
 
@@ -135,6 +149,7 @@ def install(
 
     Args:
         source: the file or repository that it is from, in words.
+        beside: its card and samples by name, out of BESIDE.
     Raises:
         ConfigError: the name cannot be one, or is taken.
         BadModelFile, BadManifest: the bytes are not a model file that `translate run` takes, or cannot be written.
@@ -147,8 +162,12 @@ def install(
     record = {"sha256": hashlib.sha256(model).hexdigest(), "origin": origin, "source": source}
     try:
         if path.exists():  # a record of what was there before would speak against what comes
-            _record_of(path).unlink(missing_ok=True)
+            for companion in _companions(path):
+                companion.unlink(missing_ok=True)
         write_bytes(model, path)
+        for name in BESIDE:
+            if name in beside:
+                write_bytes(beside[name], path.with_name(name))
         write_bytes((json.dumps(record, indent=1) + "\n").encode(), _record_of(path))
     except (BadPicture, OSError) as error:
         raise BadModelFile(str(error)) from None
@@ -168,15 +187,25 @@ def remove_model(name: str) -> Path:
         raise UnknownModel(name, known=own, hint="These are the ones that can be removed.")
     path, origin = files[name]
     if origin == "shipped":
-        raise UsageError(f"{name} came with the application and goes with it; only imported models are removed.")
+        raise UsageError(
+            f"{name} came with the application and goes with it; only imported and downloaded models are removed."
+        )
+    companions = _companions(path)
     try:
         path.unlink()
-        _record_of(path).unlink(missing_ok=True)
+        for companion in companions:
+            companion.unlink(missing_ok=True)
         if not any(path.parent.iterdir()):
             path.parent.rmdir()
     except OSError as error:
         raise UsageError(f"cannot remove {path}: {error.strerror}.") from None
     return path
+
+
+def _companions(path: Path) -> list[Path]:
+    """What was installed with a file: its record, a sample, and the Hub's card; nothing that was put there."""
+    beside = {"downloaded": BESIDE, "imported": SAMPLES[:1]}.get(_record(path).get("origin", ""), ())
+    return [path.with_name(name) for name in (RECORD_NAME, *beside)]
 
 
 def _record_of(path: Path) -> Path:
@@ -226,9 +255,9 @@ def _describe(name: str, path: Path, origin: Origin) -> InstalledModel:
     recorded = _record(path) if origin == "user" else {}
     origins: dict[str, Origin] = {"imported": "imported", "downloaded": "downloaded"}
     origin = origins.get(recorded.get("origin", ""), origin)
-    sha256 = recorded.get("sha256", "")
+    sha256, source = recorded.get("sha256", ""), recorded.get("source", "")
     try:
         sha256 = sha256 or _hash(path)
-        return InstalledModel(name, path, read_manifest(path), origin, sha256=sha256)
+        return InstalledModel(name, path, read_manifest(path), origin, sha256=sha256, source=source)
     except TranslateError as error:
-        return InstalledModel(name, path, None, origin, str(error), sha256)
+        return InstalledModel(name, path, None, origin, str(error), sha256, source)

@@ -188,6 +188,10 @@ def other_type(model: onnx.ModelProto) -> None:
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
 
 
+def half_type(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+
+
 def other_rank(model: onnx.ModelProto) -> None:
     del model.graph.input[0].type.tensor_type.shape.dim[0]
 
@@ -233,7 +237,8 @@ def fixed_size(model: onnx.ModelProto) -> None:
         (second_input, "inputs are image, noise"),
         (second_output, "outputs are result, n0"),
         (other_name, "inputs are x; it must have one, named image"),
-        (other_type, "not float32"),
+        (other_type, r"its input is bytes \(--uint8\)"),
+        (half_type, "not float32"),
         (other_rank, "3 dimensions"),
         (other_channels, "output has 1 channels; its Manifest says 3"),
         (fixed_size, "fixed size"),

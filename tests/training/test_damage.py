@@ -13,6 +13,7 @@ from models.errors import ConfigError
 from translate.training.config import SRGANConfig
 from translate.training.damage import Degrader, gaussians, palette, resample, shot_noise
 from translate.training.degrade import jpeg, shrink
+from translate.training.draws import Draws
 from translate.training.method import Batch
 from translate.training.srgan import SRGAN
 
@@ -69,7 +70,7 @@ def test_noise_is_as_strong_as_asked() -> None:
     assert deviations == pytest.approx([5, 20], rel=0.05)
     light = torch.full((1, 1, 256, 256), 0.25)
     for strength in (1.0, 3.0):  # the variance of counted light is its mean
-        counted = shot_noise(light, torch.full((1, 1, 1, 1), strength))
+        counted = shot_noise(light, torch.full((1,), strength), Draws(0))
         assert float(counted.mean()) == pytest.approx(0.25, rel=0.02)
         assert float(counted.var()) == pytest.approx(0.25 * strength**2 / 255, rel=0.05)
 

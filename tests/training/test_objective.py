@@ -126,13 +126,13 @@ def test_labels_are_smoothed_on_the_real_side_and_flipped_by_chance() -> None:
 
 
 def test_noise_falls_to_nothing() -> None:
-    noisy, pictures = InstanceNoise(0.5, 4), torch.zeros(1, 3, 64, 64)
+    noisy, pictures = InstanceNoise(0.5, 4, 0), torch.zeros(1, 3, 64, 64)
     seen = []
     for _ in range(6):
         noisy.advance()
         seen.append(float(noisy(pictures).std()))
     assert seen == pytest.approx([0.5, 0.375, 0.25, 0.125, 0, 0], rel=0.05)
-    silent = InstanceNoise(0.0, 4)
+    silent = InstanceNoise(0.0, 4, 0)
     silent.advance()
     assert silent(pictures) is pictures
 

@@ -1,5 +1,6 @@
 """Run folders: what they hold, and that stopping and resuming equals never having stopped."""
 
+import dataclasses
 import json
 import signal
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from models.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint, save_checkpoint
 from models.errors import ConfigError, TrainingError
 from translate.training import loop, train
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
@@ -261,6 +262,8 @@ def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
 def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> None:
     first = train(srgan(data, tmp_path / "first"))
     weights = first / "checkpoints" / "000000012" / "g.safetensors"
+    generator, manifest = load_checkpoint(weights)
+    save_checkpoint(weights, generator, dataclasses.replace(manifest, judges={"VGG-19": "a file"}))
     second = train(
         srgan(data, tmp_path / "second", start_from=weights, stage="adversarial", perceptual_weight=0.0,
               size=32, discriminator_arguments={"width": 4}, learning_rate=1e-12)
@@ -268,6 +271,8 @@ def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> N
     before, after = load_file(weights), load_file(second / "checkpoints" / "000000012" / "g.safetensors")
     learned = [name for name in before if "running" not in name and "num_batches" not in name]
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learned)
+    assert load_checkpoint(second / "checkpoints" / "000000012" / "g.safetensors")[1].judges == {"VGG-19": "a file"}
+    assert torch.load(second / "checkpoints" / "000000012" / "state.pt", weights_only=True)["judges"]  # for --resume
     with pytest.raises(TrainingError, match="make --generator and --generator-arguments those of the file"):
         train(srgan(data, tmp_path / "third", start_from=weights, generator="msrresnet_x4"))
 

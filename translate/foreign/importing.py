@@ -19,6 +19,7 @@ from translate.foreign.reach import Seen, how_far
 from translate.foreign.values import GIVEN, Values, find_values
 from translate.foreign.wrap import raised, sealed, wrapped
 from translate.inference.model_file import check_model, read_bytes
+from translate.sample import keep_sample
 from translate.store import check_name, install
 from translate.version import VERSION
 
@@ -49,7 +50,7 @@ class Imported:
 
 
 def import_model(config: ImportConfig) -> Imported:
-    """Import an ONNX file, or published weights, into the user's folder.
+    """Import an ONNX file, or published weights, into the user's folder, with a sample of its work beside it.
 
     One of ours is kept as it is. Of another, what the file does not say is found by trying it on a photograph.
 
@@ -57,8 +58,12 @@ def import_model(config: ImportConfig) -> Imported:
         ConfigError: the name is taken or cannot be one, or an option contradicts the file.
         BadModelFile: no ONNX file, not safe, or not one that can be brought to our contract; says why.
     """
-    if config.file.suffix.lower() in WEIGHTS:
-        return _import_weights(config)
+    imported = _import_weights(config) if config.file.suffix.lower() in WEIGHTS else _import_onnx(config)
+    keep_sample(imported.path)
+    return imported
+
+
+def _import_onnx(config: ImportConfig) -> Imported:
     check_name(config.name, replace=config.replace)
     for_weights = [f"--{name}" for name in ("generator", "statistics") if getattr(config, name) not in ("", "guess")]
     if for_weights:

@@ -17,6 +17,7 @@ MAX_BYTES = 2**31 - 1
 """Largest model file that is opened; no ONNX file with its weights inside can be larger."""
 MAX_METADATA_BYTES = 1_000_000
 
+_BYTES = 2  # TensorProto.UINT8
 _METADATA_FIELD = 14  # ModelProto.metadata_props, each a StringStringEntryProto of key (1) and value (2)
 
 
@@ -178,6 +179,11 @@ def _check_contract(model: Any, manifest: Manifest) -> None:
         if found != [name]:
             raise BadModelFile(f"its {kind}s are {', '.join(found) or 'none'}; it must have one, named {name}.")
         tensor = values[0].type.tensor_type
+        if tensor.elem_type == _BYTES:
+            raise BadModelFile(
+                f"its {kind} is bytes (--uint8), for programs that serve it; 16-bit pictures and tiles need the "
+                "float32 file that it was made from."
+            )
         if tensor.elem_type != 1:
             raise BadModelFile(f"its {kind} is not float32.")
         dimensions = tensor.shape.dim
@@ -187,7 +193,9 @@ def _check_contract(model: Any, manifest: Manifest) -> None:
         if channels != manifest.channels:
             raise BadModelFile(f"its {kind} has {channels} channels; its Manifest says {manifest.channels}.")
         if any(dimension.HasField("dim_value") for dimension in dimensions[2:]):
-            raise BadModelFile(f"its {kind} has a fixed size; height and width must be free. Export it again.")
+            raise BadModelFile(
+                f"its {kind} has a fixed size; height and width must be free. Export it without --fixed-size."
+            )
     side = manifest.multiple * math.ceil(max(manifest.minimum, 64) / manifest.multiple)
     result = result_shape(model, (1, manifest.channels, side, side))
     promised = [1, manifest.channels, side * manifest.scale, side * manifest.scale]

@@ -11,6 +11,8 @@ from models.spectral import normalise_spectrally
 from models.zoo import build_discriminator
 from translate.training.adversarial_settings import AdversarialConfig
 from translate.training.augment import DiffAugment, InstanceNoise, SlopePenalty, slope_towards_one
+from translate.training.draws import Draws
+from translate.training.method import one_call_is_the_same
 from translate.training.objective import OBJECTIVES, Verdicts
 
 
@@ -25,9 +27,9 @@ class Adversary:
         self.config = config
         self.objective = OBJECTIVES[config.objective]
         self.augment = augment or DiffAugment((), config.seed)
-        self.noise = InstanceNoise(config.instance_noise, max(config.images // config.batch, 1))
+        self.noise = InstanceNoise(config.instance_noise, max(config.images // config.batch, 1), config.seed + 6)
         self.r1 = SlopePenalty(config.r1_weight, config.r1_every)
-        self.random = torch.Generator().manual_seed(config.seed + 4)
+        self.draws = Draws(config.seed + 4)
         self.flat_now = False
         self.verdicts: dict[str, Tensor] = {}
 
@@ -70,13 +72,13 @@ class Adversary:
         wgan-gp in each."""
         found = {"d_r1": self.r1(discriminator, real)} if self.flat_now else {}
         if self.config.objective == "wgan-gp":
-            place = torch.rand(len(real), 1, 1, 1, generator=self.random).to(real)
+            place = self.draws.uniform(len(real)).view(-1, 1, 1, 1).to(real)
             found["d_slope"] = self.config.gradient_penalty * slope_towards_one(discriminator, real, fake, place)
         return found
 
     def judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Verdicts, Verdicts]:
-        """Verdicts on both: one call, unless BatchNorm would mix real and fake."""
-        if any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in discriminator.modules()):
+        """Verdicts on both, in one call where that computes the same."""
+        if not one_call_is_the_same(discriminator):
             return discriminator(self.shown(real)), discriminator(self.shown(fake))
         verdicts: Verdicts = discriminator(torch.cat([self.shown(real), self.shown(fake)]))
         if isinstance(verdicts, Tensor):
@@ -88,14 +90,14 @@ class Adversary:
         labels = torch.full((len(pictures),), right, device=pictures.device)
         if self.config.label_flips == 0:
             return labels
-        flipped = torch.rand(len(pictures), generator=self.random) < self.config.label_flips
+        flipped = self.draws.uniform(len(pictures)) < self.config.label_flips
         return torch.where(flipped.to(pictures.device, non_blocking=True), wrong, labels)
 
     def state(self) -> dict[str, Any]:
         """Plain data for the checkpoint; that of `augment` and `r1` is theirs."""
-        return {"noise": self.noise.state(), "random": self.random.get_state()}
+        return {"noise": self.noise.state(), **self.draws.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.noise.load_state(state["noise"])
-        self.random.set_state(state["random"])
+        self.draws.load_state(state)

@@ -14,7 +14,7 @@ from translate.training.adversary import Adversary
 from translate.training.augment import DiffAugment
 from translate.training.config import CycleGANConfig
 from translate.training.losses import full, kept
-from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
+from translate.training.method import Backward, Batch, Trainable, backward, describe, each, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
 
@@ -74,14 +74,16 @@ class CycleGAN(Trainable):
     def painted(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """Fakes of A and B, and what the generators minimise: GAN(G, D_B) + GAN(F, D_A) + λ cycle + λ/2 identity."""
         config = self.config
-        fake_b, fake_a = full(self.g_ab(a)), full(self.g_ba(b))
+        with_identity = config.identity_weight > 0
+        fake_b, *same_b = map(full, each(self.g_ab, a, *[b] * with_identity))
+        fake_a, *same_a = map(full, each(self.g_ba, b, *[a] * with_identity))
         with frozen(self.d_a, self.d_b):
             gan = self.rival.fooled(self.d_b, fake_b, b) + self.rival.fooled(self.d_a, fake_a, a)
         cycle = l1(full(self.g_ba(fake_b)), a) + l1(full(self.g_ab(fake_a)), b)
         loss = gan + config.cycle_weight * cycle
         found = {"g_gan": gan, "g_cycle": cycle}
-        if config.identity_weight > 0:
-            identity = l1(full(self.g_ab(b)), b) + l1(full(self.g_ba(a)), a)
+        if with_identity:
+            identity = l1(same_b[0], b) + l1(same_a[0], a)
             loss = loss + config.cycle_weight * config.identity_weight * identity
             found["g_identity"] = identity
         if config.keep_weight > 0:

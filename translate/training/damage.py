@@ -12,6 +12,7 @@ from kornia.enhance import jpeg_codec_differentiable
 from kornia.filters import filter2d
 from torch import Tensor
 
+from translate.training.draws import Draws
 from translate.training.settings_damage import Damage, parse_damage
 
 RADIUS = 10
@@ -53,22 +54,22 @@ class Degrader:
     """High resolution -> low resolution, by the entries of a list in turn, of strengths drawn for each picture.
 
     A size is drawn for the whole batch, for its pictures must stay of one size. What is left of another size than the
-    small one is brought to it at the end, and rounded to 8 bits as in a file. Strengths come from a random state of
-    their own; the noise itself from PyTorch's.
+    small one is brought to it at the end, and rounded to 8 bits as in a file.
 
     Args:
         damages: as `SRGANConfig.degradations` has them.
         kernels: for shrinking and resizing, and how often each is drawn.
         dither: chance that a palette is dithered.
         scale: large side / small side.
+        parts: that a batch is computed in afterwards.
     """
 
     def __init__(
-        self, damages: tuple[str, ...], kernels: dict[str, float], dither: float, scale: int, seed: int
+        self, damages: tuple[str, ...], kernels: dict[str, float], dither: float, scale: int, seed: int, parts: int = 1
     ) -> None:
         self.damages = [parse_damage(text) for text in damages]
         self.kernels, self.dither, self.scale = kernels, dither, scale
-        self.random = torch.Generator().manual_seed(seed)
+        self.draws = Draws(seed, parts)
 
     @torch.no_grad()
     def __call__(self, high: Tensor) -> Tensor:
@@ -85,30 +86,26 @@ class Degrader:
 
     def damaged(self, pictures: Tensor, damage: Damage) -> Tensor:
         """Those of the batch that chance chooses, by a strength for each."""
-        chosen = self.uniform(len(pictures), 0, 1) < damage.chance
-        strengths = self.uniform(len(pictures), damage.low, damage.high)
         if damage.name == "resize":
-            return self.rescaled(pictures, float(strengths[0])) if chosen[0] else pictures
+            chance, factor = self.draws.common(), self.draws.common(damage.low, damage.high)
+            return self.rescaled(pictures, factor) if chance < damage.chance else pictures
+        chosen = self.draws.uniform(len(pictures)) < damage.chance
+        strengths = self.draws.uniform(len(pictures), damage.low, damage.high)
         changes: dict[str, Callable[[], Tensor]] = {
             "blur": lambda: self.blurred(pictures, strengths, strengths),
             "uneven-blur": lambda: self.blurred(
-                pictures, strengths, self.uniform(len(pictures), damage.low, damage.high)
+                pictures, strengths, self.draws.uniform(len(pictures), damage.low, damage.high)
             ),
-            "noise": lambda: pictures + across(strengths / 255, pictures) * torch.randn_like(pictures),
-            "poisson": lambda: shot_noise(pictures, across(strengths, pictures)),
+            "noise": lambda: pictures + across(strengths / 255, pictures) * self.draws.normal(pictures),
+            "poisson": lambda: shot_noise(pictures, strengths, self.draws),
             "jpeg": lambda: jpeg_codec_differentiable(pictures.clamp(0, 1), strengths.round().to(pictures)),
             "palette": lambda: self.reduced(pictures, strengths),
         }
         return torch.where(across(chosen, pictures), changes[damage.name](), pictures)
 
-    def uniform(self, count: int, low: float, high: float) -> Tensor:
-        """[count], on the CPU."""
-        return torch.rand(count, generator=self.random) * (high - low) + low
-
     def resized(self, pictures: Tensor, size: tuple[int, int]) -> Tensor:
         """By a kernel that is drawn for the batch."""
-        weights = torch.tensor(list(self.kernels.values()))
-        kernel = list(self.kernels)[int(torch.multinomial(weights, 1, generator=self.random))]
+        kernel = list(self.kernels)[self.draws.choice(list(self.kernels.values()))]
         return resample(pictures, size, kernel)
 
     def rescaled(self, pictures: Tensor, factor: float) -> Tensor:
@@ -118,7 +115,7 @@ class Degrader:
 
     def blurred(self, pictures: Tensor, along: Tensor, sideways: Tensor) -> Tensor:
         """By Gaussians of these deviations in pixels, in a direction that is drawn."""
-        kernels = gaussians(along, sideways, self.uniform(len(pictures), 0, math.pi)).to(pictures)
+        kernels = gaussians(along, sideways, self.draws.uniform(len(pictures), 0, math.pi)).to(pictures)
         inside = min(RADIUS, *(side - 1 for side in pictures.shape[2:]))  # what reflection allows
         kernels = kernels[:, RADIUS - inside : RADIUS + inside + 1, RADIUS - inside : RADIUS + inside + 1]
         result: Tensor = filter2d(pictures, kernels, border_type="reflect", normalized=True)
@@ -126,17 +123,17 @@ class Degrader:
 
     def reduced(self, pictures: Tensor, colors: Tensor) -> Tensor:
         """Each in so many colours of its own, some of them dithered."""
-        dithered = self.uniform(len(pictures), 0, 1) < self.dither
+        dithered = self.draws.uniform(len(pictures)) < self.dither
         each = zip(pictures, colors.round().int().tolist(), dithered.tolist(), strict=True)
         return torch.stack([palette(picture, count, dither=dither) for picture, count, dither in each])
 
     def state(self) -> dict[str, Any]:
         """Plain data for the checkpoint."""
-        return {"random": self.random.get_state()}
+        return self.draws.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
-        self.random.set_state(state["random"])
+        self.draws.load_state(state)
 
 
 def across(values: Tensor, pictures: Tensor) -> Tensor:
@@ -172,10 +169,11 @@ def gaussians(along: Tensor, sideways: Tensor, angle: Tensor) -> Tensor:
     return kernels / kernels.sum((1, 2), keepdim=True)
 
 
-def shot_noise(pictures: Tensor, strength: Tensor) -> Tensor:
+def shot_noise(pictures: Tensor, strengths: Tensor, draws: Draws) -> Tensor:
     """Poisson noise of light that is counted in 255 steps at strength 1, in fewer and coarser ones above."""
-    steps = 255 / strength.square()
-    return torch.poisson(pictures.clamp(0, 1) * steps) / steps
+    steps = 255 / across(strengths, pictures).square()
+    each = zip(pictures.clamp(0, 1) * steps, draws.generators(len(pictures), pictures.device), strict=True)
+    return torch.stack([torch.poisson(light, generator=random) for light, random in each]) / steps
 
 
 def palette(picture: Tensor, colors: int, *, dither: bool) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from translate.training import processes
 from translate.training.cache import PixelCache
 from translate.training.config import TrainingConfig
 from translate.training.layout import Pixels, find_piles, hold_out, list_pictures, load_rgb
@@ -80,15 +81,21 @@ def ignore_interrupts(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def shares(start: int, stop: int, batch: int, parts: int = 1) -> Iterator[int]:
+    """Numbers of the samples in this process's share of each whole batch, which has as many of each of its parts; a
+    batch that is not full is left out."""
+    for place in range(start, stop - batch + 1, batch):
+        yield from processes.mine(torch.arange(place, place + batch), parts).tolist()
+
+
 def batches(samples: Dataset[Batch], config: TrainingConfig, start: int, *, pin: bool = False) -> Iterator[Batch]:
-    """Batches from sample number `start` to the end of the run; a last one that is not full is left out."""
+    """Batches from sample number `start` to the end of the run, this process's part of each."""
     workers: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": ignore_interrupts} if config.workers else {}
     yield from DataLoader(
         samples,
-        batch_size=config.batch,
-        sampler=range(start, config.images),
+        batch_size=config.batch // processes.count(),
+        sampler=shares(start, config.images, config.batch, config.accumulate),
         num_workers=config.workers,
-        drop_last=True,
         pin_memory=pin,
         generator=torch.Generator(),  # else the loader draws from the global random state, which the step uses
         **workers,

@@ -6,6 +6,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Ema:
@@ -30,10 +31,10 @@ class Ema:
         self.updates += 1
         if self.decay == 0:
             return
-        weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # all in one kernel
         for name, generator in self.generators.items():
             average = self.averages[name]
-            for ours, theirs in zip(average.parameters(), generator.parameters(), strict=True):
-                ours.lerp_(theirs, weight)
+            follow(list(average.parameters()), list(generator.parameters()), self.updates)
             for copied, buffer in zip(average.buffers(), generator.buffers(), strict=True):
                 copied.copy_(buffer)

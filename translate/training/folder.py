@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from models.errors import TrainingError
+from translate.training import processes
 from translate.training.config import TrainingConfig
 
 FREE_TO_CHANGE = {
@@ -60,6 +61,7 @@ class RunFolder:
         changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != before.get(k, now[k])]
         if changed:
             was = ", ".join(f"{key} was {before[key]!r} and is now {now[key]!r}" for key in changed)
+            was += " (of all processes together)" if "batch" in changed and processes.count() > 1 else ""
             raise TrainingError(f"{self.root} cannot go on with other settings: {was}.")
         return newest
 

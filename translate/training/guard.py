@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import TrainingError
+from translate.training import processes
 from translate.training.config import TrainingConfig
 from translate.training.method import Batch
 
@@ -32,14 +33,14 @@ class Trail:
         self.steps.append((step, tuple(losses), torch.stack([loss.float() for loss in losses.values()])))
 
     def check(self, batch: int) -> None:
-        """Look, and forget.
+        """Look, and forget. All processes together.
 
         Raises:
             NotFinite: the first loss that is no number, and its step.
         """
         if not self.steps:
             return
-        values = iter(torch.cat([losses for _, _, losses in self.steps]).tolist())
+        values = iter(processes.average(torch.cat([losses for _, _, losses in self.steps])).tolist())
         steps, self.steps = self.steps, []
         for step, names, _ in steps:
             for name in names:
@@ -64,7 +65,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def smaller(batch: Batch, config: TrainingConfig) -> Iterator[tuple[str, Batch]]:
+def smaller(batch: Batch) -> Iterator[tuple[str, Batch]]:
     """Batches that need less memory, and the options that make them: fewer pictures, then smaller ones."""
     count, side = len(batch.b), batch.b.shape[-1]
     while count > 1:
@@ -73,7 +74,7 @@ def smaller(batch: Batch, config: TrainingConfig) -> Iterator[tuple[str, Batch]]
     while side // 2 >= SMALLEST:
         side //= 2
         small = side * batch.a.shape[-1] // batch.b.shape[-1]
-        option = f"--size {side}" if config.batch == 1 else f"--batch 1 --size {side}"
+        option = f"--size {side}" if len(batch.b) == 1 else f"--batch 1 --size {side}"
         yield option, Batch(batch.a[:1, :, :small, :small], batch.b[:1, :, :side, :side])
 
 
@@ -85,11 +86,11 @@ def out_of_memory(
     Args:
         step: one update; the run is over, so that it may change the weights.
     """
-    fits = next((option for option, part in smaller(batch, config) if _fits(step, part, device)), None)
+    fits = next((option for option, part in smaller(batch) if _fits(step, part, device)), None)
     others = "a generator with a smaller width (--generator-arguments width N)"
     others += "" if config.precision == "bf16" else ", or --precision bf16"
     hint = f"a step fits with {fits}; else try {others}" if fits else f"no smaller batch or size fits; try {others}"
-    return TrainingError(f"out of memory on {device} with --batch {config.batch} --size {batch.b.shape[-1]}: {hint}.")
+    return TrainingError(f"out of memory on {device} with --batch {len(batch.b)} --size {batch.b.shape[-1]}: {hint}.")
 
 
 def _fits(step: Callable[[Batch], object], batch: Batch, device: torch.device) -> bool:
@@ -104,8 +105,9 @@ def _fits(step: Callable[[Batch], object], batch: Batch, device: torch.device) -
 
 
 def gradient_norms(optimizers: dict[str, torch.optim.Optimizer]) -> dict[str, float]:
-    """Length of the gradient that each optimizer followed last."""
-    return {f"gradient_norm_{name}": _norm(_gradients(optimizer)) for name, optimizer in optimizers.items()}
+    """Length of the gradient that each optimizer followed last; none where float16 left the update out."""
+    norms = {f"gradient_norm_{name}": _norm(_gradients(optimizer)) for name, optimizer in optimizers.items()}
+    return {name: norm for name, norm in norms.items() if math.isfinite(norm)}
 
 
 def _gradients(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:

@@ -1,4 +1,4 @@
-"""What a running training shows on a terminal: one line, and warnings above it."""
+"""What a running training shows: on a terminal one line, and warnings above it; and its TensorBoard."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+from translate.training import processes
+from translate.training.folder import RunFolder
 
 MOST = 4
 """Numbers beside the bar."""
@@ -38,13 +42,23 @@ class Live:
 
 
 @contextmanager
-def live(total: int, done: int) -> Iterator[Live]:
-    """The line, as long as training goes on."""
+def live(total: int, done: int, *, shown: bool = True) -> Iterator[Live]:
+    """The line, as long as training goes on; nothing if not `shown`."""
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("training"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("images"),
         TimeRemainingColumn(), TextColumn("{task.fields[losses]}", markup=False),
-        console=console, disable=not sys.stderr.isatty(),
+        console=console, disable=not shown or not sys.stderr.isatty(),
     )  # fmt: skip
     with bar:
         yield Live(bar, total, done)
+
+
+@contextmanager
+def tensorboard(folder: RunFolder, images: int) -> Iterator[SummaryWriter | None]:
+    """The run's board, from that many images on; none but in the first process."""
+    if processes.rank() > 0:
+        yield None
+        return
+    with SummaryWriter(str(folder.root / "tensorboard"), purge_step=images + 1) as board:
+        yield board

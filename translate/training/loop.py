@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -20,15 +18,18 @@ from torch.utils.tensorboard import SummaryWriter
 
 from models.checkpoint import save_checkpoint
 from translate.bench import peak_megabytes
+from translate.training import processes
 from translate.training.config import TrainingConfig
 from translate.training.data import as_rgb, batches, to_device
 from translate.training.ema import Ema
 from translate.training.folder import RunFolder
 from translate.training.guard import Trail, check_weights, gradient_norms, is_out_of_memory, out_of_memory
 from translate.training.health import Watch, measure, verdict_gaps
-from translate.training.live import Live, live
+from translate.training.live import Live, live, tensorboard
 from translate.training.method import Batch, Method
 from translate.training.optimization import learning_rates, set_learning_rates
+from translate.training.scaling import LossScale
+from translate.training.stopping import stop_requests
 from translate.training.validate import SMALLER_IS_BETTER, validate
 
 SAMPLE_ROWS = 6
@@ -48,9 +49,10 @@ class Run:
         device: torch.device,
         validation: list[Batch],
         precision: torch.dtype,
+        scale: LossScale | None = None,
     ) -> None:
         self.method, self.folder, self.config, self.device = method, folder, config, device
-        self.precision = precision
+        self.precision, self.scale = precision, scale
         self.validation = validation
         self.ema = Ema({name: network for name, (network, _) in method.generators().items()}, config.ema)
         self.images = 0
@@ -61,6 +63,7 @@ class Run:
         self.logged_at = (0, time.monotonic())
         self.trail = Trail()
         self.best: dict[str, Any] = {}
+        self.judges: dict[str, str] = {}  # of the weights that it started from
         self.watch = Watch()
         self.seen: deque[Batch] = deque(maxlen=PROBES)
 
@@ -68,6 +71,7 @@ class Run:
         """One update at the learning rate of this place in the run."""
         set_learning_rates(self.method.optimizers, self.images, self.config)
         losses = self.update(batch)
+        processes.average_statistics(self.method.networks.values())
         self.ema.update()
         self.seen.append(Batch(*(part[:1] for part in batch)))
         self.images += self.config.batch
@@ -82,14 +86,15 @@ class Run:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return self.method.step(to_device(batch, self.device))
 
-    def log(self, board: SummaryWriter, shown: Live) -> None:
-        """Means since the last line.
+    def log(self, board: SummaryWriter | None, shown: Live) -> None:
+        """Means since the last line, over all processes.
 
         Raises:
             NotFinite: a loss is NaN or infinite; the last checkpoint is still good.
         """
         self.trail.check(self.config.batch)
-        line = {name: float(total) / self.summed for name, total in self.sums.items()}
+        means = processes.average(torch.stack(list(self.sums.values()))) / self.summed
+        line = dict(zip(self.sums, means.tolist(), strict=True))
         now = time.monotonic()
         line["images_per_second"] = (self.images - self.logged_at[0]) / max(now - self.logged_at[1], 1e-9)
         rates = learning_rates(self.images, self.config)
@@ -100,8 +105,10 @@ class Run:
         self.warn(verdict_gaps(line), shown)
         self.sums, self.summed, self.logged_at = {}, 0, (self.images, now)
 
-    def write(self, board: SummaryWriter, line: dict[str, float]) -> None:
-        """A line in stats.jsonl, and the same for TensorBoard."""
+    def write(self, board: SummaryWriter | None, line: dict[str, float]) -> None:
+        """A line in stats.jsonl, and the same for TensorBoard, which the first process writes."""
+        if board is None:
+            return
         self.folder.log({"images": self.images, "steps": self.steps, **line})
         for name, value in line.items():
             board.add_scalar(name, value, self.images)
@@ -110,13 +117,24 @@ class Run:
         """Tell each sign that something goes wrong, and remember it in stats.jsonl."""
         for sign, measured in self.watch.look(measures):
             text = f"{sign.what} ({measured}). Try {sign.advice}."
+            if processes.rank() > 0:
+                continue
             shown.warn(f"after {self.images:,} images: {sign.name}: {text}")
             self.folder.log({"images": self.images, "steps": self.steps, "warning": sign.name, "what": text})
 
+    def sample(self, board: SummaryWriter | None, shown: Live) -> None:
+        """What the pictures kept aside are worth, as the first process finds. A new best is kept as a checkpoint."""
+        measures = processes.first(lambda: self.look(board, shown))
+        self.metrics |= measures
+        for name, value in itertools.islice(measures.items(), 1):
+            if not self.best or (value < self.best["value"]) == (name in SMALLER_IS_BETTER):
+                self.best = {"images": self.images, "measure": name, "value": value}
+                self.save()
+
     @torch.no_grad()
-    def sample(self, board: SummaryWriter, shown: Live) -> None:
+    def look(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
         """A sheet of the pictures kept aside, or of training pictures where there are none; what the former are worth,
-        and whether something goes wrong. A new best is kept as a checkpoint."""
+        and whether something goes wrong."""
         probes = list(self.seen)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.config.seed)
@@ -125,13 +143,9 @@ class Run:
         self.folder.sample(self.images, aside[:SAMPLE_ROWS] or probed[-1:])
         signs = measure([row for row in probed if same_shape(row, probed[-1])])
         measures = validate(aside)
-        self.metrics |= measures
         self.write(board, measures | signs)
         self.warn(signs, shown)
-        for name, value in itertools.islice(measures.items(), 1):
-            if not self.best or (value < self.best["value"]) == (name in SMALLER_IS_BETTER):
-                self.best = {"images": self.images, "measure": name, "value": value}
-                self.save()
+        return measures
 
     def columns(self, batch: Batch) -> Columns:
         """A row of the sample sheet."""
@@ -144,17 +158,21 @@ class Run:
         random = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
+        of_all = processes.gather(random)  # dropout's draws are a process's own
         return {
             "images": self.images,
             "steps": self.steps,
             "ema_updates": self.ema.updates,
             "ema": {name: average.state_dict() for name, average in self.ema.averages.items()},
             "method": self.method.state(),
+            "scale": self.scale.state() if self.scale else {},
             "metrics": self.metrics,
             "best": self.best,
+            "judges": self.judges,
             "sums": self.sums,
             "summed": self.summed,
-            "random": random,
+            "random": of_all[0],
+            "others": of_all[1:],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -162,15 +180,19 @@ class Run:
         self.images, self.steps, self.metrics = state["images"], state["steps"], state["metrics"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
         self.summed, self.best = state["summed"], state.get("best", {})
+        self.judges = state.get("judges", {})
         self.trail = Trail()
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
+        if self.scale and state.get("scale"):
+            self.scale.load_state(state["scale"])
         self.ema.updates = state["ema_updates"]
         for name, average in self.ema.averages.items():
             average.load_state_dict(state["ema"][name])
-        torch.set_rng_state(state["random"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in state["random"]:
-            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        for random in [state["random"], *state.get("others", [])][processes.rank() :][:1]:  # none if there were fewer
+            torch.set_rng_state(random["cpu"])
+            if self.device.type == "cuda" and "cuda" in random:
+                torch.cuda.set_rng_state(random["cuda"], self.device)
 
     def save(self) -> None:
         """A checkpoint: the averaged generators with their Manifests, and the state.
@@ -180,13 +202,17 @@ class Run:
         """
         self.trail.check(self.config.batch)
         check_weights(self.method.networks, self.steps)
+        state = self.state()
+        if processes.rank() > 0:
+            return
 
         def write_weights(folder: Path) -> None:
             for name, (_, manifest) in self.method.generators().items():
-                stamped = dataclasses.replace(manifest, steps=self.steps, metrics=self.metrics)
+                judges = {**self.judges, **manifest.judges}
+                stamped = dataclasses.replace(manifest, judges=judges, steps=self.steps, metrics=self.metrics)
                 save_checkpoint(folder / f"{name}.safetensors", self.ema.averages[name], stamped)
 
-        self.folder.save_checkpoint(self.images, self.state(), write_weights, self.config.keep, self.best)
+        self.folder.save_checkpoint(self.images, state, write_weights, self.config.keep, self.best)
 
 
 @contextmanager
@@ -202,27 +228,6 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
             network.train(training)
 
 
-@contextmanager
-def stop_requests() -> Iterator[threading.Event]:
-    """Set by Ctrl-C or SIGTERM, so that a run can end between two steps. A second one ends it at once."""
-    asked = threading.Event()
-
-    def ask(number: int, _: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    if threading.current_thread() is not threading.main_thread():  # only the main one may catch signals
-        yield asked
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def fit(run: Run, samples: Dataset[Batch]) -> None:
     """Train from where the run stands to its end.
 
@@ -234,8 +239,8 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
     config, folder = run.config, run.folder
     total = config.images // config.batch * config.batch
     with (
-        SummaryWriter(str(folder.root / "tensorboard"), purge_step=run.images + 1) as board,
-        live(total, run.images) as shown,
+        tensorboard(folder, run.images) as board,
+        live(total, run.images, shown=processes.rank() == 0) as shown,
         stop_requests() as asked,
     ):
         saved, start = time.monotonic(), run.images
@@ -245,16 +250,18 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
+                processes.leave()
                 raise out_of_memory(run.update, batch, config, run.device) from None
             shown.advanced(run.images)
             if crossed(run.images, config.batch, config.log_images):
                 run.log(board, shown)
             if crossed(run.images, config.batch, config.sample_images):
                 run.sample(board, shown)
-            if asked.is_set():
+            stop, due = processes.any_of(asked.is_set(), time.monotonic() - saved > 60 * config.checkpoint_minutes)
+            if stop:
                 run.save()
                 raise KeyboardInterrupt
-            if time.monotonic() - saved > 60 * config.checkpoint_minutes:
+            if due:
                 run.save()
                 saved = time.monotonic()
         if run.images > start:

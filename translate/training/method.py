@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn, optim
+from torch.nn.utils.parametrize import is_parametrized
 
 from models.manifest import DECLARED, Manifest, Task
 from translate.training.config import TrainingConfig
@@ -105,6 +107,28 @@ class Trainable:
         for name, memory in self.memories.items():
             if name in state:  # a run begun before there was one
                 memory.load_state(state[name])
+
+
+def each(network: nn.Module, *piles: Tensor) -> Sequence[Tensor]:
+    """What the network makes of each pile, [B, C, H, W] of one size, in a single call where that computes the same.
+
+    Where it is not, there is a call for each.
+    """
+    if not one_call_is_the_same(network):
+        return [network(pile) for pile in piles]
+    return torch.split(network(torch.cat(piles)), [len(pile) for pile in piles])
+
+
+def one_call_is_the_same(network: nn.Module) -> bool:
+    """Whether several piles may go through a network at once.
+
+    Not with BatchNorm, which would mix them; with dropout and spectral normalisation, whose state goes on with each
+    call, it is not the same to the last bit.
+    """
+    return not any(
+        isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.Dropout) or is_parametrized(layer)
+        for layer in network.modules()
+    )
 
 
 @contextmanager

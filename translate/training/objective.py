@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from translate.training import processes
 from translate.training.losses import full
 
 Verdicts = Tensor | list[Tensor]
@@ -89,7 +90,10 @@ class Objective:
         }
 
     def _apart(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return (real - fake.mean(), fake - real.mean()) if self.relative else (real, fake)
+        if not self.relative:
+            return real, fake
+        mean_real, mean_fake = processes.mean(real), processes.mean(fake)
+        return real - mean_fake, fake - mean_real
 
 
 OBJECTIVES = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-import sys
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,50 +11,76 @@ from typing import Any
 import torch
 
 from models.checkpoint import load_checkpoint
-from models.errors import ConfigError, DeviceError, TrainingError
+from models.errors import ConfigError, DeviceError, TrainingError, TranslateError
 from models.layers import Generator
+from translate.training import processes
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
 from translate.training.guard import NotFinite
 from translate.training.loop import Run, fit
-from translate.training.method import Batch, Method
+from translate.training.method import Backward, Method, backward
 from translate.training.optimization import clip
 from translate.training.pix2pix import Pix2Pix
 from translate.training.samples import HighResolution, Pairs, Piles, Samples
+from translate.training.scaling import LossScale
 from translate.training.srgan import SRGAN
+
+INTERRUPTED = 130
 
 
 def train(config: TrainingConfig) -> Path:
-    """Train as the settings say. Returns the run folder.
+    """Train as the settings say, together with the other processes that torchrun started. Returns the run folder.
 
     Raises:
         TranslateError: settings, device, data or an earlier run in the folder do not fit; says which and what to do.
         KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after a checkpoint was written.
+        SystemExit: so or by NotFinite, but not the first of several processes, which tells.
     """
+    try:
+        with processes.joined(config.device) as device:
+            return train_joined(dataclasses.replace(config, device=device, batch=config.batch * processes.count()))
+    except (KeyboardInterrupt, NotFinite, processes.OtherEnded) as error:
+        if processes.rank() == 0:
+            raise
+        raise SystemExit(error.exit_code if isinstance(error, TranslateError) else INTERRUPTED) from None
+
+
+def train_joined(config: TrainingConfig) -> Path:
+    """Train as the settings say, `batch` being that of all processes together."""
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     folder, name = RunFolder(config.out), type(config).__name__.removesuffix("Config").lower()
-    checkpoint = folder.find_start(name, config)
+    checkpoint = processes.first(lambda: folder.find_start(name, config))
     if config.resume and checkpoint is None:
-        sys.stderr.write(f"no checkpoint in {config.out} to resume: starting from the beginning\n")
+        processes.say(f"no checkpoint in {config.out} to resume: starting from the beginning")
     if isinstance(config, SRGANConfig) and config.stage == "adversarial" and not (checkpoint or config.start_from):
         raise ConfigError("--stage adversarial starts from a generator of the first stage: name it with --start-from.")
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
-    method, samples, validation = build(config, device)
-    check_discriminators(method, config)
-    sys.stderr.write(f"{samples.describe()}\n")
+    scale = LossScale(device) if precision == torch.float16 else None
+    method, samples = build(config, device, scale.backward if scale else backward)
+    validation = samples.validation() if processes.rank() == 0 else []
+    processes.say(samples.describe())
+    judges: dict[str, str] = {}
     if config.start_from is not None and checkpoint is None:
-        start_from(config.start_from, method, config)
+        judges = start_from(config.start_from, method, config)
     for network in method.networks.values():
         network.to(memory_format=torch.channels_last)
+    for optimizer in method.optimizers.values():
+        optimizer.register_step_pre_hook(processes.average_gradients)
+        if scale:
+            optimizer.register_step_pre_hook(scale.unscale)
     clip(method.optimizers, config.clip_norm)
-    run = Run(method, folder, config, device, validation, precision)
+    if processes.rank() > 0:  # dropout's draws are each process's own
+        torch.manual_seed(config.seed + 1_000_003 * processes.rank())
+    run = Run(method, folder, config, device, validation, precision, scale)
+    run.judges = judges
     if checkpoint is not None:
         run.load_state(folder.load_state(checkpoint))
-    folder.begin(name, config, run.images)
+    if processes.rank() == 0:
+        folder.begin(name, config, run.images)
     if config.compile:
         compile_networks(method, device)
     try:
@@ -68,43 +94,64 @@ def train(config: TrainingConfig) -> Path:
         if newest is None or config.on_nan == "stop":
             go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
             raise NotFinite(f"{error}; {kept}: {go_on}{lower}.") from None
-        sys.stderr.write(f"{error}; {kept}: going on from it in float32\n")
+        processes.say(f"{error}; {kept}: going on from it in float32")
         run = Run(method, folder, config, device, validation, torch.float32)
         run.load_state(folder.load_state(newest))
-        folder.forget_stats_after(run.images)
+        if processes.rank() == 0:
+            folder.forget_stats_after(run.images)
         fit(run, samples)
     return folder.root
 
 
-def build(config: TrainingConfig, device: torch.device) -> tuple[Method, Samples, list[Batch]]:
-    """Method, training samples and validation pictures of the settings.
+def build(config: TrainingConfig, device: torch.device, backward: Backward) -> tuple[Method, Samples]:
+    """Method and training samples of the settings. The first process decodes for all, and its complaints come first.
 
     Raises:
         TranslateError: unknown networks, or data that cannot be used.
     """
+    methods: list[Method] = []
+
+    def find_samples() -> Samples:
+        methods.append(build_method(config, device, backward))
+        check_discriminators(methods[0], config)
+        return build_samples(config, methods[0])
+
+    samples = processes.first(find_samples)
+    return methods[0] if methods else build_method(config, device, backward), samples
+
+
+def build_method(config: TrainingConfig, device: torch.device, backward: Backward = backward) -> Method:
+    """The algorithm and its networks."""
     match config:
         case Pix2PixConfig():
-            pix2pix = Pix2Pix(config, device)
+            pix2pix = Pix2Pix(config, device, backward)
             check_size(pix2pix.g, config)
-            pairs = Pairs(config)
-            return pix2pix, pairs, pairs.validation()
+            return pix2pix
         case CycleGANConfig():
-            cyclegan = CycleGAN(config, device)
+            cyclegan = CycleGAN(config, device, backward)
             check_size(cyclegan.g_ab, config)
-            piles = Piles(config)
-            return cyclegan, piles, piles.validation()
+            return cyclegan
         case CUTConfig():
-            cut = CUT(config, device)
+            cut = CUT(config, device, backward)
             check_size(cut.g, config)
-            unpaired = Piles(config)
-            return cut, unpaired, unpaired.validation()
+            return cut
         case SRGANConfig():
-            srgan = SRGAN(config, device)
+            srgan = SRGAN(config, device, backward)
             check_size(srgan.g, config, srgan.g.scale)
-            pictures = HighResolution(config, srgan.g.scale, srgan.g.multiple)
-            return srgan, pictures, pictures.validation()
+            return srgan
         case _:
             raise ConfigError(f"no method takes a {type(config).__name__}.")
+
+
+def build_samples(config: TrainingConfig, method: Method) -> Samples:
+    """The pictures that the method is trained on."""
+    if isinstance(config, Pix2PixConfig):
+        return Pairs(config)
+    if isinstance(config, SRGANConfig) and isinstance(method, SRGAN):
+        return HighResolution(config, method.g.scale, method.g.multiple)
+    if isinstance(config, CycleGANConfig | CUTConfig):
+        return Piles(config)
+    raise ConfigError(f"no data is known for a {type(config).__name__}.")
 
 
 def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> None:
@@ -149,8 +196,8 @@ def check_discriminators(method: Method, config: TrainingConfig) -> None:
                 ) from None
 
 
-def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
-    """Copy the weights of a checkpoint into the run's generator.
+def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, str]:
+    """Copy the weights of a checkpoint into the run's generator. Returns its `Manifest.judges`, which judged them.
 
     Raises:
         TrainingError: several generators, or another network than the settings name.
@@ -167,6 +214,7 @@ def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
         )
     for network, _ in method.generators().values():
         network.load_state_dict(loaded.state_dict())
+    return manifest.judges
 
 
 def choose_device(name: str) -> torch.device:
@@ -178,7 +226,7 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-        sys.stderr.write(f"training on {name} (--device auto)\n")
+        processes.say(f"training on {name} (--device auto)")
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
         raise ConfigError(f"no device named {name!r}: use auto, cpu, cuda or cuda:N.")
@@ -195,7 +243,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """auto: bfloat16 where the device computes it natively, else float32 (on a CPU, PyTorch 2.11 cannot tell)."""
     if name == "auto":
         return torch.bfloat16 if native_bfloat16(device) else torch.float32
-    return torch.bfloat16 if name == "bf16" else torch.float32
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[name]
 
 
 def native_bfloat16(device: torch.device) -> bool:

@@ -69,7 +69,7 @@ class TrainingConfig:
     images: int = 0
     """Length of training, in images seen (per domain); independent of batch size."""
     batch: int = 1
-    """Images (per domain) in one update."""
+    """Images (per domain) in one update, of each process that torchrun starts."""
     size: int = 256
     """Side, in pixels, of the squares that are cut out at random."""
     flip: bool = True
@@ -110,8 +110,9 @@ class TrainingConfig:
     """Same seed, same result on the same device (a CPU bit for bit; a GPU as far as cuDNN allows)."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 autocast where the device computes it natively, else fp32."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 autocast where the device computes it natively, else fp32. fp16: for GPUs older than bf16; losses are
+    scaled, and an update whose gradient is too large for it is left out."""
     compile: bool = False
     """Compile the networks (torch.compile; on a CPU it needs a C++ compiler). Worth it from a few thousand updates."""
     workers: int = 2

@@ -42,7 +42,12 @@ class SRGAN(Trainable):
             from translate.training.damage import Degrader  # kornia takes seconds to import
 
             self.degrade = Degrader(
-                config.degradations, config.shrink, config.dither_chance, self.g.scale, config.seed + 5
+                config.degradations,
+                config.shrink,
+                config.dither_chance,
+                self.g.scale,
+                config.seed + 5,
+                config.accumulate,
             )
             self.memories["degrade"] = self.degrade
         if config.stage == "adversarial":

@@ -49,10 +49,10 @@ def build_models_tab(app: gr.Blocks) -> None:
         model = next((model for model in list_models() if model.name == name), None)
         if model is None:
             return ["", gr.Image(visible=False), "", gr.Button(interactive=False)]
-        picture, words = model.path.with_name("sample.png"), model.path.with_name("README.md")
+        picture, words = model.sample, model.path.with_name("README.md")
         return [
             describe(model),
-            gr.Image(value=_copy(picture), visible=True) if picture.is_file() else gr.Image(value=None, visible=False),
+            gr.Image(value=_copy(picture), visible=True) if picture else gr.Image(value=None, visible=False),
             _card(words) if words.is_file() else "",
             gr.Button(interactive=model.origin != "shipped"),
         ]

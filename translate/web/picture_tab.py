@@ -11,6 +11,7 @@ from models.errors import TranslateError
 from translate.picture import EXTENSIONS
 from translate.web.controls import QUIET, Controls, build_controls
 from translate.web.engine import Engine, has_alpha
+from translate.web.gallery import build_gallery, choose_from
 from translate.web.local_gradio import gr
 from translate.web.options import Options
 from translate.web.said import refusal, said
@@ -22,6 +23,7 @@ EXAMPLE_SIDE = 96
 
 def build_picture_tab(engine: Engine, app: gr.Blocks) -> Controls:
     """Put it on the page, here."""
+    gallery = build_gallery(engine, app)
     with gr.Row():
         with gr.Column(scale=2, min_width=280):
             source = gr.File(label="Picture: drop it here, click, or paste", height=150, elem_id="picture")
@@ -34,6 +36,7 @@ def build_picture_tab(engine: Engine, app: gr.Blocks) -> Controls:
                 elem_id="original",
             )
             controls = build_controls(engine, app)
+            choose_from(gallery, controls)
             button = gr.Button("Translate", variant="primary")
         with gr.Column(scale=3, min_width=280):
             gr.Markdown("**Before | after**, both at the size of the result. Drag the line; scroll to zoom.")

@@ -1,0 +1,249 @@
+"""What the trainer gains: images a second against a plain loop, which computes the same.
+
+    python -m benchmarks.training [--method cyclegan] [--device cuda] [--compile] [--memory]
+
+The plain loop (plain_training.py) is float32 and eager, with one call for each forward pass, an optimizer that is not
+fused, networks not in channels_last, and loaders that decode each picture anew. First both make five updates in
+float64 from the same weights: how far these are apart is printed. Then they take turns, loaders included; a ratio is
+the median over rounds of the plain loop's time by the other's in the same round. Beside the plain loop in float32
+there is one in our own precision, to tell the gain of the precision from that of the code. Waiting is the share of the
+time in which the next batch was not there. Peak memory (--memory) is that of a process of its own for each loop; on a
+GPU, what PyTorch took of it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import plain_training
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.data import batches
+from translate.training.folder import RunFolder
+from translate.training.loop import Run, peak_memory
+from translate.training.method import Batch
+from translate.training.run import build_method, build_samples, choose_device, choose_precision, compile_networks
+
+PHOTOGRAPH = Path(__file__).parents[1] / "examples/photographs/cat.jpg"
+PICTURES = 64
+TITLES = {
+    "pix2pix": "Pix2Pix, U-Net",
+    "cyclegan": "CycleGAN, ResNet-9",
+    "cut": "CUT, ResNet-9",
+    "srgan": "SRResNet x4, batch of 16",
+}
+ENDLESS = 10**9
+Name = Literal["pix2pix", "cyclegan", "cut", "srgan"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Measure training."""
+
+    method: tuple[Name, ...] = ("pix2pix", "cyclegan", "cut", "srgan")
+    """Which ones."""
+    size: int = 256
+    """Side of the squares, in pixels; those of srgan are 96 at most."""
+    rounds: int = 3
+    """How often each gets its turn."""
+    steps: int = 1
+    """Updates in one turn: on a GPU take 20."""
+    device: str = "auto"
+    """As in `translate train`."""
+    workers: int = 2
+    """As in `translate train`, for each loop."""
+    compile: bool = False
+    """Also measure our loop with its networks compiled."""
+    memory: bool = False
+    """Also measure peak memory, in a process of its own for each."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A loop in a precision."""
+
+    name: str
+    ours: bool
+    precision: torch.dtype
+    compile: bool = False
+
+
+@dataclass
+class Turns:
+    """A loop that is running, and what its turns took."""
+
+    step: Callable[[], float]
+    """One update; returns the seconds that it waited for its batch."""
+    seconds: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+
+    def take(self, steps: int, device: torch.device) -> None:
+        start = time.perf_counter()
+        self.waited.append(sum(self.step() for _ in range(steps)))
+        synchronize(device)
+        self.seconds.append(time.perf_counter() - start)
+
+
+def synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def configure(method: str, data: Path, settings: Settings) -> TrainingConfig:
+    """The method's defaults."""
+    where: dict[str, Any] = {
+        "data": data, "out": data / "run", "device": settings.device, "workers": settings.workers, "images": ENDLESS,
+    }  # fmt: skip
+    load = {"load_size": settings.size * 286 // 256, "size": settings.size}
+    match method:
+        case "pix2pix":
+            depth = min(8, settings.size.bit_length() - 1)
+            return Pix2PixConfig(**where, **load, generator_arguments={"depth": depth})
+        case "cyclegan":
+            return CycleGANConfig(**where, **load)
+        case "cut":
+            return CUTConfig(**where, **load)
+        case _:
+            return SRGANConfig(**{**where, "data": data / "trainA"}, size=min(settings.size, 96))
+
+
+def contenders(settings: Settings) -> list[Contender]:
+    """The plain loop first; in the device's own precision too, where that is not float32."""
+    own = choose_precision("auto", torch.device(settings.device))
+    found = [Contender("plain fp32", False, torch.float32), Contender("ours fp32", True, torch.float32)]
+    if own != torch.float32:
+        found += [Contender("plain bf16", False, own), Contender("ours bf16", True, own)]
+    if settings.compile:
+        found.append(Contender("ours compiled", True, own, compile=True))
+    return found
+
+
+def begin(contender: Contender, config: TrainingConfig) -> Turns:
+    """A loop, ready for its first update."""
+    device = torch.device(config.device)
+    torch.manual_seed(0)
+    method = build_method(config, device)
+    if not contender.ours:
+        loop = plain_training.plain(method)
+        found = plain_training.plain_batches(config, 4 if isinstance(config, SRGANConfig) else 1, device)
+
+        def plain_step(a: torch.Tensor, b: torch.Tensor) -> None:
+            with plain_training.in_precision(device, contender.precision):
+                loop.step(a, b)
+
+        return Turns(timed(found, lambda pair: plain_step(*pair)))
+    for network in method.networks.values():
+        network.to(memory_format=torch.channels_last)
+    if contender.compile:
+        compile_networks(method, device)
+    run = Run(method, RunFolder(config.out), config, device, [], contender.precision)
+    return Turns(timed(batches(build_samples(config, method), config, 0, pin=device.type == "cuda"), run.step))
+
+
+def timed(found: Iterator[Any], update: Callable[[Any], None]) -> Callable[[], float]:
+    def step() -> float:
+        start = time.perf_counter()
+        batch = next(found)
+        waited = time.perf_counter() - start
+        update(batch)
+        return waited
+
+    return step
+
+
+def apart(config: TrainingConfig, steps: int = 5, batch: int = 2) -> float:
+    """Largest difference of a weight after some updates in float64, ours and plain; small networks without chance."""
+    small: dict[str, Any] = {"generator_arguments": {"width": 8, "blocks": 2}}
+    if isinstance(config, Pix2PixConfig):
+        small = {"generator_arguments": {**config.generator_arguments, "width": 4, "dropout": False}}
+    elif isinstance(config, CycleGANConfig):
+        small["pool"] = 0
+    torch.manual_seed(0)
+    method = build_method(replace(config, **small), torch.device("cpu"))
+    for network in method.networks.values():
+        network.double()
+    plain = plain_training.plain(method)
+    for network in method.networks.values():
+        network.to(memory_format=torch.channels_last)
+    for _ in range(steps):
+        b = torch.rand(batch, 3, config.size, config.size, dtype=torch.float64) * 2 - 1
+        a = torch.nn.functional.avg_pool2d(b, 4) if isinstance(config, SRGANConfig) else b.flip(3)
+        method.step(Batch(a, b))
+        plain.step(a, b)
+    pairs = [
+        (ours, theirs)
+        for name, network in method.networks.items()
+        for ours, theirs in zip(network.parameters(), plain.networks[name].parameters(), strict=True)
+    ]
+    return max(float((ours - theirs).detach().abs().max()) for ours, theirs in pairs)
+
+
+def peak(contender: Contender, config: TrainingConfig) -> float:
+    """Most memory of two updates, in MB."""
+    turns = begin(contender, config)
+    for _ in range(2):
+        turns.step()
+    return peak_memory(torch.device(config.device))
+
+
+def measure(method: str, data: Path, settings: Settings) -> Table:
+    config = configure(method, data, settings)
+    size = f"{config.size} x {config.size}"
+    difference = apart(replace(config, size=config.size if method == "pix2pix" else min(config.size, 64)))
+    table = Table(title=f"{TITLES[method]}, {size}; weights {difference:.1e} apart after 5 updates in float64")
+    for column in ("loop", "images a second", "by plain fp32", "by plain, same precision", "waiting", "peak MB"):
+        table.add_column(column, justify="left" if column == "loop" else "right")
+    device, running = torch.device(settings.device), {}
+    for contender in contenders(settings):
+        running[contender] = begin(contender, config)
+        running[contender].take(2 if contender.compile else 1, device)
+        running[contender].seconds.clear()
+        running[contender].waited.clear()
+    for _ in range(settings.rounds):
+        for turns in running.values():
+            turns.take(settings.steps, device)
+    plain = {contender.precision: turns for contender, turns in running.items() if not contender.ours}
+    for contender, turns in running.items():
+        speeds = [settings.steps * config.batch / seconds for seconds in turns.seconds]
+        memory = "-"
+        if settings.memory:
+            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+                memory = f"{alone.submit(peak, contender, config).result():,.0f}"
+        table.add_row(
+            contender.name,
+            f"{statistics.median(speeds):.3g}",
+            ratio(plain[torch.float32], turns),
+            ratio(plain[contender.precision], turns),
+            f"{sum(turns.waited) / sum(turns.seconds):.1%}",
+            memory,
+        )
+    return table
+
+
+def ratio(plain: Turns, turns: Turns) -> str:
+    return f"{statistics.median(p / t for p, t in zip(plain.seconds, turns.seconds, strict=True)):.2f}"
+
+
+def main() -> None:
+    settings = tyro.cli(Settings, prog="python -m benchmarks.training", description=__doc__)
+    settings = replace(settings, device=str(choose_device(settings.device)))
+    with tempfile.TemporaryDirectory() as folder:
+        plain_training.write_pictures(Path(folder), PHOTOGRAPH, PICTURES)
+        for method in settings.method:
+            Console().print(measure(method, Path(folder), settings))
+
+
+if __name__ == "__main__":
+    main()
