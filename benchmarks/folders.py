@@ -43,7 +43,7 @@ from translate.bench import peak_megabytes
 from translate.config import RunConfig
 from translate.folders.journal import JOURNAL
 from translate.images import PARTIAL
-from translate.inference.chain import Chain, Translates
+from translate.inference.chain import Chain, Translates, WorkSize
 from translate.inference.wrapped import NO_WRAPS, Wraps
 
 Array = NDArray[Any]
@@ -66,6 +66,8 @@ class Settings:
     model: str = "texture-x4"
     """Name or path of the model."""
     device: str = "cpu"
+    """As in `translate run`."""
+    size: WorkSize = "auto"
     """As in `translate run`."""
     rounds: int | None = None
     """10 if not given, 50 for kill."""
@@ -170,7 +172,7 @@ def photographs(data: Path, count: int, megapixels: float, target: Path) -> None
 
 def measured(settings: Settings, pictures: Path, work: Path) -> Table:
     """Convert in rounds, and put the same calls through the model alone."""
-    opened = Chain.open([settings.model], settings.device)
+    opened = Chain.open([settings.model], settings.device, size=settings.size)
     folders = sorted(path for path in pictures.iterdir())
     rounds = min(settings.rounds or 10, len(folders))
     wall = inside = bare = whole = pixels = 0.0
@@ -178,14 +180,19 @@ def measured(settings: Settings, pictures: Path, work: Path) -> Table:
     opened(np.zeros((32, 32, 3), np.uint8))  # compiled before the clock starts
     for number in track(range(rounds), description="rounds", console=Console(stderr=True), transient=True):
         in_run, again = ([Timed(step) for step in opened.steps] for _ in range(2))
-        chain = Recorded(tuple(in_run))
-        config = RunConfig(inputs=tuple(folders[number::rounds]), model=(settings.model,), out=work / f"out{number}")
+        chain = Recorded(tuple(in_run), settings.size)
+        config = RunConfig(
+            inputs=tuple(folders[number::rounds]),
+            model=(settings.model,),
+            out=work / f"out{number}",
+            size=settings.size,
+        )
         report = run(config, chain)
         assert report.exit_code == 0, report
         wall, files, pixels = wall + report.seconds, files + len(report.outcomes), pixels + report.megapixels
         start = time.perf_counter()
         for call in chain.given:
-            call(Chain(tuple(again)))
+            call(Chain(tuple(again), settings.size))
         whole += time.perf_counter() - start
         inside += sum(step.seconds for step in in_run)
         bare += sum(step.seconds for step in again)

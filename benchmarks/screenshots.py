@@ -44,14 +44,17 @@ def photograph(address: str, program: str) -> None:
     """Use the page as a visitor would, and keep what is seen then."""
     with sync_playwright() as api:
         browser = api.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1100, "height": 860})
+        page = browser.new_page(viewport={"width": 1100, "height": 1010})
         page.set_default_timeout(120_000)
         page.goto(address)
+        page.locator("#gallery").get_by_role("img", name="texture-x4").click()
+        page.wait_for_function("document.querySelector('[aria-label=Model]').value == 'texture-x4'")
         page.locator("#picture input[type=file]").set_input_files(PICTURE)
         page.locator("#original img").wait_for()
         page.get_by_role("button", name="Translate", exact=True).click()
         page.locator("#summary", has_text=" pixels in ").wait_for()
         page.wait_for_function("[...document.querySelectorAll('#slider img')].every(image => image.naturalWidth > 0)")
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=OUT)
         browser.close()
 

@@ -134,6 +134,16 @@ def test_options_are_those_of_the_command_line(page: Page, here: None, tmp_path:
     assert file.read_bytes() == (out / "photo.webp").read_bytes()
 
 
+def test_a_click_on_its_picture_chooses_a_model(page: Page) -> None:
+    for name in ("twice", "horse2zebra"):  # without a sample, and with one
+        picture = page.locator("#gallery").get_by_role("img", name=name)
+        picture.wait_for()
+        page.wait_for_function("image => image.naturalWidth == 320", arg=picture.element_handle())
+        picture.click()
+        page.wait_for_function("name => document.querySelector('[aria-label=Model]').value == name", arg=name)
+    page.locator(".about", has_text="Painted at 384 pixels").first.wait_for()
+
+
 def paste(page: Page, width: int) -> None:
     page.evaluate(
         """async width => {
