@@ -25,7 +25,7 @@ def test_every_value_has_an_origin(capsys: pytest.CaptureFixture[str]) -> None:
     ("text", "complaint"),
     [
         ('stage = "adversrial"', "the nearest is 'adversarial'"),
-        ('precision = "fp23"', r"the nearest is 'fp32' \(known: auto, fp32, bf16\)"),
+        ('precision = "fp23"', r"the nearest is 'fp32' \(known: auto, fp32, bf16, fp16\)"),
         ("batch = 1.5", "batch = 1.5, which must be of the kind int"),
         ("flip = 1", "must be of the kind bool"),
         ("batch = true", "must be of the kind int"),
