@@ -163,7 +163,7 @@ def timed(found: Iterator[Any], update: Callable[[Any], None]) -> Callable[[], f
     return step
 
 
-def apart(config: TrainingConfig, steps: int = 5) -> float:
+def apart(config: TrainingConfig, steps: int = 5, batch: int = 2) -> float:
     """Largest difference of a weight after some updates in float64, ours and plain; small networks without chance."""
     small: dict[str, Any] = {"generator_arguments": {"width": 8, "blocks": 2}}
     if isinstance(config, Pix2PixConfig):
@@ -178,7 +178,7 @@ def apart(config: TrainingConfig, steps: int = 5) -> float:
     for network in method.networks.values():
         network.to(memory_format=torch.channels_last)
     for _ in range(steps):
-        b = torch.rand(2, 3, config.size, config.size, dtype=torch.float64) * 2 - 1
+        b = torch.rand(batch, 3, config.size, config.size, dtype=torch.float64) * 2 - 1
         a = torch.nn.functional.avg_pool2d(b, 4) if isinstance(config, SRGANConfig) else b.flip(3)
         method.step(Batch(a, b))
         plain.step(a, b)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from models.errors import ConfigError
 from models.manifest import Normalization
@@ -33,10 +34,40 @@ class Generator(nn.Module):
     normalization: Normalization
 
 
+class InstanceNorm(nn.InstanceNorm2d):
+    """Each channel of each picture by its own mean and deviation (Ulyanov et al. 2016)."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        normalised = super().forward(image)
+        return settled(normalised) if self.training and len(image) == 1 else normalised
+
+
+class Settled(torch.autograd.Function):
+    """Nothing, but gradients come back in the plain order of memory.
+
+    Of one picture, PyTorch's instance_norm (2.15, CPU) takes a gradient that is channels_last for a plain one, and what
+    it gives back is wrong.
+    """
+
+    @staticmethod
+    def forward(_: Any, image: Tensor) -> Tensor:
+        return image.view_as(image)
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return gradient.contiguous()
+
+
+def settled(image: Tensor) -> Tensor:
+    """The same, by `Settled`."""
+    result: Tensor = Settled.apply(image)  # type: ignore[no-untyped-call]
+    return result
+
+
 def norm_layer(norm: Norm, width: int) -> nn.Module:
     """The layer for a name: instance (no parameters, no memory), the same with γ and β, batch (with all), or none."""
     if norm in ("instance", "instance-affine"):
-        return nn.InstanceNorm2d(width, affine=norm == "instance-affine")
+        return InstanceNorm(width, affine=norm == "instance-affine")
     return nn.BatchNorm2d(width) if norm == "batch" else nn.Identity()
 
 
@@ -104,14 +135,14 @@ def per_picture(generator: AnyModule) -> AnyModule:
     """A copy that normalises by the picture at hand: what BatchNorm computes in training mode at batch 1.
 
     Pix2Pix runs its generator that way at inference; `eval()` visibly changes its pictures. Each BatchNorm2d
-    becomes an InstanceNorm2d with the same γ and β (running statistics are dropped) and dropout is off.
+    becomes an InstanceNorm with the same γ and β (running statistics are dropped) and dropout is off.
     `normalization` becomes "picture" where it was "fixed". The copy is in evaluation mode.
     """
     generator = copy.deepcopy(generator).eval()
     for parent in list(generator.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, nn.BatchNorm2d):
-                norm = nn.InstanceNorm2d(layer.num_features, eps=layer.eps, affine=True)
+                norm = InstanceNorm(layer.num_features, eps=layer.eps, affine=True)
                 norm.weight, norm.bias = layer.weight, layer.bias
                 setattr(parent, name, norm.eval())
             elif isinstance(layer, nn.Dropout):

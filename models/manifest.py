@@ -70,6 +70,8 @@ class Manifest:
     training_data: str = ""
     license: str = ""
     """Terms of the weights, which follow from the data."""
+    judges: dict[str, str] = field(default_factory=dict)
+    """Feature networks by which it was trained, and where their weights are from: they must not measure it."""
     steps: int = 0
     """Optimizer updates."""
     metrics: dict[str, float] = field(default_factory=dict)

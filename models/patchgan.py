@@ -1,4 +1,4 @@
-"""Discriminators that judge patches: PatchGAN and its one-pixel limit."""
+"""Discriminators that judge patches: PatchGAN, several of it on smaller and smaller pictures, its one-pixel limit."""
 
 from __future__ import annotations
 
@@ -43,6 +43,50 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.judge(image)
+
+    def layers(self, image: Tensor) -> list[list[Tensor]]:
+        """What each stage sees, [B, width, h, w], and last the verdicts: one list, as for one scale."""
+        seen = []
+        for layer in self.judge:
+            image = layer(image)
+            if isinstance(layer, nn.LeakyReLU):
+                seen.append(image)
+        return [[*seen, image]]
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """pix2pixHD discriminator (Wang et al. 2018, "High-Resolution Image Synthesis", section 3.2).
+
+    `scales` PatchGANs of the same form, each for pictures half as large as the one before (means of 3 x 3 pixels):
+    the last one sees how the whole hangs together, the first one its detail.
+
+    Shapes: [B, C, H, W] in [-1, 1] -> [B, 1, h, w] logits of each scale, as a list, the largest first.
+    """
+
+    def __init__(
+        self, channels: int = 3, width: int = 64, layers: int = 3, scales: int = 3, norm: Norm = "instance"
+    ) -> None:
+        super().__init__()
+        if not 1 <= scales <= 5:
+            raise ConfigError(f"a multi-scale PatchGAN has 1 to 5 scales, not {scales}.")
+        self.judges = nn.ModuleList(PatchDiscriminator(channels, width, layers, norm) for _ in range(scales))
+        self.shrink = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
+        self.channels = channels
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        verdicts = []
+        for number, judge in enumerate(self.judges):
+            image = self.shrink(image) if number else image
+            verdicts.append(judge(image))
+        return verdicts
+
+    def layers(self, image: Tensor) -> list[list[Tensor]]:
+        """What the stages of each scale see, and last its verdicts."""
+        seen = []
+        for number, judge in enumerate(self.judges):
+            image = self.shrink(image) if number else image
+            seen += judge.layers(image)  # type: ignore[operator]
+        return seen
 
 
 class PixelDiscriminator(nn.Module):

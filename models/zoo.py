@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.compact import CompactGenerator
 from models.errors import ConfigError, UnknownDiscriminator, UnknownGenerator
 from models.layers import Generator
-from models.patchgan import PatchDiscriminator, PixelDiscriminator
+from models.patchgan import MultiScaleDiscriminator, PatchDiscriminator, PixelDiscriminator
 from models.resnet import ResNetGenerator
 from models.rrdb import RRDBNet
 from models.srresnet import MSRResNet, SRResNet
@@ -41,6 +41,7 @@ GENERATORS: dict[str, Callable[..., Generator]] = {
 
 DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "patchgan": PatchDiscriminator,
+    "multiscale": MultiScaleDiscriminator,
     "pixel": PixelDiscriminator,
     "vgg": VGGDiscriminator,
     "unet_sn": UNetDiscriminator,

@@ -268,9 +268,9 @@ class EvaluateConfig:
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     """Which pile, or half of a pair, is translated: a is the left half."""
     features: Path | None = None
-    """A network to see pictures with: weights of SqueezeNet 1.1, VGG or AlexNet as torchvision names them; or
-    `inception`, which is fetched and gives the published FID and KID. Use none that the model was trained with or
-    chosen by."""
+    """A network to see pictures with: weights of SqueezeNet 1.1, VGG or AlexNet as torchvision names them, or of
+    EfficientNet-Lite0; or `inception`, which is fetched and gives the published FID and KID. Use none that the model
+    was chosen by; one that it was trained by is refused."""
     shrink: Literal["box", "bicubic", "lanczos", "nearest"] = "box"
     """Kernel that makes the small picture, for super-resolution."""
     border: int = 0

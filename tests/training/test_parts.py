@@ -9,8 +9,8 @@ import torch
 from models.errors import ConfigError, DeviceError, TrainingError
 from translate.training.config import SRGANConfig
 from translate.training.ema import Ema
-from translate.training.loop import learning_rate_factor
-from translate.training.losses import VGG54
+from translate.training.optimization import learning_rate_factor
+from translate.training.perception import Perception
 from translate.training.pool import ImagePool
 from translate.training.run import choose_device
 
@@ -23,8 +23,17 @@ def test_vgg_features_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) ->
     picture = torch.rand(1, 3, 32, 32) * 2 - 1
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     normalised = ((picture + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-    blocks = torch.nn.functional.max_pool2d(VGG54()(picture), 2)  # what follows the last convolution and its ReLU
+    other = torch.rand(1, 3, 32, 32) * 2 - 1
+    perception = Perception(None, "srgan")
+    (seen,) = perception.network.maps((picture + 1) / 2, [35])
+    blocks = torch.nn.functional.max_pool2d(seen, 2)  # what follows the last convolution and its ReLU
     assert torch.allclose(blocks, whole.eval().features(normalised), atol=1e-6)
+    (target,) = perception.network.maps((other + 1) / 2, [35])
+    assert torch.equal(perception(picture, other), (seen - target).square().mean())
+    before = [perception.network.maps((image + 1) / 2, [34])[0] for image in (picture, other)]
+    assert torch.allclose(seen, before[0].relu())
+    assert torch.equal(Perception(None, "esrgan")(picture, other), (before[0] - before[1]).abs().mean())
+    assert perception.judges == {"VGG-19": "torchvision IMAGENET1K_V1"}
 
 
 def test_vgg_weights_that_cannot_be_fetched_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +44,7 @@ def test_vgg_weights_that_cannot_be_fetched_are_an_error(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(torchvision.models, "vgg19", offline)
     with pytest.raises(TrainingError, match="--perceptual-weight 0"):
-        VGG54()
+        Perception(None, "srgan")
 
 
 def test_learning_rate_rises_stays_and_falls() -> None:

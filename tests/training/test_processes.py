@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +132,8 @@ def together() -> Together:
     return Together()
 
 
-def precise(config: TrainingConfig) -> None:
-    """Train in float64, and leave the state of this process in the run folder."""
+def precise(configs: list[TrainingConfig]) -> None:
+    """Train in float64, one run after the other, and leave the state of this process in each run folder."""
     as_double = lambda batch, _: Batch(*(part.double() / 127.5 - 1 for part in batch))  # noqa: E731
     plain = run_module.fit
 
@@ -143,7 +145,10 @@ def precise(config: TrainingConfig) -> None:
 
     torch.set_default_dtype(torch.float64)
     loop.to_device, run_module.fit = as_double, fit  # type: ignore[assignment]
-    train(config)
+    with processes.joined("cpu") as device:
+        processes.joined = lambda _: nullcontext(device)  # type: ignore[assignment]  # for all runs once
+        for config in configs:
+            train(config)
 
 
 def load(path: Path) -> Any:
@@ -175,26 +180,50 @@ def differences(one: Any, other: Any, tolerance: float) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("configure", [pix2pix, cyclegan, cut, srgan, adversarial])
-def test_two_processes_compute_what_one_with_twice_the_batch_does(
-    configure: Configure, data: Path, tmp_path: Path, together: Together
-) -> None:
-    assert together.run(precise, configure(data, tmp_path / "two", batch=2)) == [0, 0]
-    assert together.run(precise, configure(data, tmp_path / "one", batch=4), world=1) == [0]
-    one, two, other = (load(tmp_path / name) for name in ("one/0.pt", "two/0.pt", "two/1.pt"))
+GAME: dict[str, Any] = {"label_flips": 0.3, "instance_noise": 0.3, "clip_norm": 0.01, "spectral_norm": True, "pool": 3}
+DAMAGE = ("resize 0.5 1.5 0.5", "noise 5 20 0.7", "shrink", "poisson 1 2 0.7", "palette 4 16 0.5")
+ALIKE: dict[str, Configure] = {
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
+    "cut": cut,
+    "srgan": srgan,
+    "adversarial": adversarial,
+    "relativistic": partial(adversarial, objective="relativistic", **GAME),
+    "wgan-gp": partial(pix2pix, objective="wgan-gp", instance_noise=0.3, clip_norm=0.01),
+    "parts": partial(cyclegan, accumulate=2, objective="relativistic-least-squares"),
+    "parts, damaged": partial(srgan, accumulate=2, degradations=DAMAGE, clip_norm=0.01),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(data: Path, together: Together, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders one/CASE and two/CASE."""
+    root = tmp_path_factory.mktemp("runs")
+    for world, folder in ((1, "one"), (2, "two")):
+        configs = [
+            *(configure(data, root / folder / name, batch=4 // world) for name, configure in ALIKE.items()),
+            batch_norm(data, root / folder / "batch norm", batch=4 // world, images=4),
+        ]
+        assert together.run(precise, configs, world=world) == [0] * world
+    return root
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_two_processes_compute_what_one_with_twice_the_batch_does(name: str, runs: Path) -> None:
+    one, two, other = (load(runs / run) for run in (f"one/{name}/0.pt", f"two/{name}/0.pt", f"two/{name}/1.pt"))
     assert not differences(two, other, 0.0)
     assert not differences(one, two, 1e-8)
     weights = [tensor for where, tensor in leaves(one["method"]["networks"]) if where.endswith("weight")]
     assert all(weight.dtype == torch.float64 for weight in weights)
-    stats = [(tmp_path / run / "stats.jsonl").read_text().splitlines() for run in ("one", "two")]
+    stats = [(runs / folder / name / "stats.jsonl").read_text().splitlines() for folder in ("one", "two")]
     assert len(stats[0]) == len(stats[1])
 
 
-def test_batch_statistics_are_those_of_all(data: Path, tmp_path: Path, together: Together) -> None:
+def test_batch_statistics_are_those_of_all(runs: Path) -> None:
     """Each process normalises by its own share: what the first layer remembers is the mean; all remember the same."""
-    assert together.run(precise, batch_norm(data, tmp_path / "two", batch=2, images=4)) == [0, 0]
-    assert together.run(precise, batch_norm(data, tmp_path / "one", batch=4, images=4), world=1) == [0]
-    one, two, other = (load(tmp_path / name) for name in ("one/0.pt", "two/0.pt", "two/1.pt"))
+    one, two, other = (
+        load(runs / run) for run in ("one/batch norm/0.pt", "two/batch norm/0.pt", "two/batch norm/1.pt")
+    )
     assert not differences(two, other, 0.0)
     remembered = [
         next(tensor for where, tensor in leaves(state["method"]["networks"]) if where.endswith("running_mean"))
@@ -298,6 +327,7 @@ def test_shares_are_the_parts_of_each_whole_batch(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(processes, "_place", processes.Place(rank, 3))
         parts.append(list(shares(6, 20, 6)))
     assert parts == [[6, 7, 12, 13], [8, 9, 14, 15], [10, 11, 16, 17]]
+    assert list(shares(6, 20, 6, 2)) == [8, 11, 14, 17]  # of each of the two parts in which a batch is computed
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Run folders: what they hold, and that stopping and resuming equals never having stopped."""
 
+import dataclasses
 import json
 import signal
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from models.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint, save_checkpoint
 from models.errors import ConfigError, TrainingError
 from translate.training import loop, train
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
@@ -81,8 +82,21 @@ def helped(configure: Callable[..., TrainingConfig], data: Path, out: Path, **se
     )
 
 
+def doubted(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """With all that keeps a discriminator from being too sure, and that has a state of its own."""
+    return pix2pix(
+        data, out, label_smoothing=0.1, label_flips=0.3, instance_noise=0.2, r1_weight=1.0, r1_every=2, pool=3,
+        spectral_norm=True, clip_norm=0.5, schedule="cosine", discriminator_learning_rate=4e-4, accumulate=2, **settings
+    )  # fmt: skip
+
+
+def critical(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """Against a critic, whose penalty draws a place between real and fake."""
+    return cyclegan(data, out, objective="wgan-gp", **settings)
+
+
 METHODS = [pix2pix, cyclegan, cut, srgan]
-HELPED = [partial(helped, cut), partial(helped, cyclegan)]
+HELPED = [partial(helped, cut), partial(helped, cyclegan), doubted, critical]
 Configure = Callable[..., TrainingConfig]
 
 
@@ -204,12 +218,19 @@ def test_piles_choose_the_best_by_distance(data: Path, tmp_path: Path) -> None:
     ("configure", "settings", "complaint"),
     [
         (pix2pix, {"generator": "unet_256"}, "must be a multiple of 256 and at least 256"),
-        (pix2pix, {"generator": "srresnet_x4", "generator_arguments": {}}, "needs 3 channels and a scale of 1"),
+        (
+            pix2pix,
+            {"generator": "srresnet_x4", "generator_arguments": {}},
+            "makes pictures 4 times larger; this method needs a scale of 1",
+        ),
         (cyclegan, {"size": 18}, "must be a multiple of 4"),
         (cut, {"size": 18}, "must be a multiple of 4"),
         (cut, {"generator": "srresnet_x4"}, "cut contrasts layers of a ResNet"),
         (srgan, {"size": 18}, "must be a multiple of 4"),
         (srgan, {"stage": "adversarial"}, "name it with --start-from"),
+        (cyclegan, {"discriminator_arguments": {}}, "patchgan cannot judge squares of 16 pixels"),
+        (cyclegan, {"discriminator": "multiscale"}, "multiscale cannot judge squares of 16 pixels"),
+        (cut, {"discriminator": "vgg", "discriminator_arguments": {"size": 32}}, "vgg cannot judge squares of 16"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(
@@ -220,12 +241,13 @@ def test_settings_that_cannot_work_are_refused(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("discriminator", ["pixel", "unet_sn", "vgg"])
+@pytest.mark.parametrize("discriminator", ["pixel", "unet_sn", "vgg", "multiscale"])
 @pytest.mark.parametrize("configure", [pix2pix, cyclegan, cut])
 def test_every_discriminator_can_be_chosen(
     configure: Configure, discriminator: str, data: Path, tmp_path: Path
 ) -> None:
     width = {"width": 2} | ({"size": 128 if configure is pix2pix else 16} if discriminator == "vgg" else {})
+    width |= {"layers": 1, "scales": 2} if discriminator == "multiscale" else {}
     train(configure(data, tmp_path / "run", discriminator=discriminator, discriminator_arguments=width, images=2))
 
 
@@ -240,6 +262,8 @@ def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
 def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> None:
     first = train(srgan(data, tmp_path / "first"))
     weights = first / "checkpoints" / "000000012" / "g.safetensors"
+    generator, manifest = load_checkpoint(weights)
+    save_checkpoint(weights, generator, dataclasses.replace(manifest, judges={"VGG-19": "a file"}))
     second = train(
         srgan(data, tmp_path / "second", start_from=weights, stage="adversarial", perceptual_weight=0.0,
               size=32, discriminator_arguments={"width": 4}, learning_rate=1e-12)
@@ -247,6 +271,8 @@ def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> N
     before, after = load_file(weights), load_file(second / "checkpoints" / "000000012" / "g.safetensors")
     learned = [name for name in before if "running" not in name and "num_batches" not in name]
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learned)
+    assert load_checkpoint(second / "checkpoints" / "000000012" / "g.safetensors")[1].judges == {"VGG-19": "a file"}
+    assert torch.load(second / "checkpoints" / "000000012" / "state.pt", weights_only=True)["judges"]  # for --resume
     with pytest.raises(TrainingError, match="make --generator and --generator-arguments those of the file"):
         train(srgan(data, tmp_path / "third", start_from=weights, generator="msrresnet_x4"))
 

@@ -11,8 +11,10 @@ from torch import nn
 
 from translate.training import run as run_module
 from translate.training import train
-from translate.training.config import SRGANConfig
-from translate.training.method import backward
+from translate.training.config import Pix2PixConfig, SRGANConfig
+from translate.training.method import Batch, backward
+from translate.training.optimization import clip
+from translate.training.pix2pix import Pix2Pix
 from translate.training.scaling import FIRST, PATIENCE, LossScale
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
@@ -36,6 +38,30 @@ def test_a_scaled_loss_gives_the_plain_update() -> None:
             back(network(pictures).square().mean())
             follows.step()
     assert torch.equal(plain.weight, scaled.weight)  # a power of two changes no digit
+
+
+@pytest.mark.parametrize("settings", [{"objective": "wgan-gp"}, {"r1_weight": 1.0, "r1_every": 1}])
+def test_penalties_are_of_the_slope_of_what_is_not_scaled(settings: dict[str, Any]) -> None:
+    small: dict[str, Any] = {
+        "data": Path("data"), "out": Path("run"), "generator": "resnet_6blocks", "clip_norm": 0.1,
+        "generator_arguments": {"width": 2, "blocks": 1}, "discriminator_arguments": {"width": 2, "layers": 1},
+    }  # fmt: skip
+    trained = []
+    for scale in (None, LossScale(torch.device("cpu"))):
+        torch.manual_seed(0)
+        method = Pix2Pix(Pix2PixConfig(**small, **settings), torch.device("cpu"), scale.backward if scale else backward)
+        for optimizer in method.optimizers.values():
+            if scale:
+                optimizer.register_step_pre_hook(scale.unscale)
+        clip(method.optimizers, 0.1)
+        for _ in range(2):
+            a, b = torch.rand(2, 2, 3, 16, 16)
+            losses = method.step(Batch(a, b))
+        trained.append((losses, list(method.d.parameters())))
+    (losses, plain), (scaled_losses, scaled) = trained
+    assert {name for name in losses if name in ("d_slope", "d_r1")}
+    assert losses == scaled_losses
+    assert all(torch.equal(one, other) for one, other in zip(plain, scaled, strict=True))
 
 
 def test_an_update_that_overflows_is_left_out_and_the_factor_halved() -> None:

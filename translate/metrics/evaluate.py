@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.errors import DataError
+from models.errors import ConfigError, DataError
 from translate.config import EvaluateConfig
 from translate.inference.chain import Chain
 from translate.metrics.features import FeatureNetwork, open_features
@@ -57,12 +57,15 @@ def evaluate(config: EvaluateConfig, on_progress: Progress = lambda *_: None) ->
     translated and compared with the other. Two piles: the results are compared with the pile of real pictures.
 
     Raises:
+        ConfigError: the model was trained by the feature network.
         DataError: no such pictures, or too few.
         TranslateError: the model cannot be opened or refuses a picture.
     """
     chain = Chain.open((config.model,), config.device, size=config.size)
     network = open_features(config.features) if config.features and config.features != Path("inception") else None
     known = bool(config.features)
+    if network:
+        refuse_own_judge(chain, network)
     if chain.steps[0].manifest.task == "super-resolution":
         return _enlarged(config, chain, network, on_progress)
     piles = [_first(config.data, names) for names in (INPUTS, TARGETS)]
@@ -71,6 +74,20 @@ def evaluate(config: EvaluateConfig, on_progress: Progress = lambda *_: None) ->
     if piles[0] and piles[1]:
         return _piles(config, chain, network, known, piles[0], piles[1], on_progress)
     return _pairs(config, chain, network, on_progress)
+
+
+def refuse_own_judge(chain: Chain, network: FeatureNetwork) -> None:
+    """What a model is judged by is never what it was trained by: it has learned to please that network.
+
+    Raises:
+        ConfigError: the feature network, or a part of it, was in the model's losses.
+    """
+    for step in chain.steps:
+        if network.family in step.manifest.judges:
+            raise ConfigError(
+                f"{step.manifest.name} was trained by the features of {network.family}: by these it looks better than "
+                "it is. Name another network with --features, or none."
+            )
 
 
 def _enlarged(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from models.errors import BadModelFile, DataError
 from models.published.files import read_weights
+from translate.metrics.layouts import EfficientNetLite0, Stem
+from translate.training.losses import full
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, per channel: what torchvision's networks were trained with."""
+Triple = tuple[float, float, float]
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation per channel: what torchvision's networks were trained with."""
 SIDE = 224
 """Pixels that the networks were trained at; piles are resized to it (bilinear, antialiased)."""
 
@@ -25,58 +28,80 @@ class Kind:
     """One architecture whose weights are recognised."""
 
     title: str
-    builder: str
-    """Its name in torchvision.models."""
+    build: str | Callable[[], nn.Module]
+    """Its name in torchvision.models, or what builds it; it has `features`, one layer after another."""
     layers: tuple[int, ...]
     """Of `features`, whose outputs a perceptual distance compares."""
+    family: str = ""
+    """The network that its weights come from, where that is another one: it does not judge what it was used for."""
+    standard: tuple[Triple, Triple] = IMAGENET
+    """Mean and deviation of its pictures."""
+
+    def network(self) -> nn.Module:
+        """With fresh weights."""
+        if not isinstance(self.build, str):
+            return self.build()
+        import torchvision.models
+
+        built: nn.Module = getattr(torchvision.models, self.build)(weights=None)
+        return built
 
 
+VGG19 = Kind("VGG-19", "vgg19", (3, 8, 17, 26, 35))
 KINDS = (
     # layers as in LPIPS (Zhang et al. 2018) as far as they are ReLU outputs of a full resolution each
     Kind("SqueezeNet 1.1", "squeezenet1_1", (1, 4, 7, 9, 11)),
-    Kind("VGG-19", "vgg19", (3, 8, 17, 26, 35)),
+    VGG19,
     Kind("VGG-16", "vgg16", (3, 8, 15, 22, 29)),
     Kind("AlexNet", "alexnet", (1, 4, 7, 9, 11)),
+    Kind("VGG-19 up to relu3_1", Stem, (6, 13, 17), family="VGG-19", standard=((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))),
+    # the last block of each resolution
+    Kind("EfficientNet-Lite0", EfficientNetLite0, (1, 3, 5, 11, 16), standard=((127 / 255,) * 3, (128 / 255,) * 3)),
 )
 
 
 class FeatureNetwork(nn.Module):
-    """A classifier of torchvision's, frozen, read from a file. Pictures are [B, 3, H, W] in [0, 1]."""
+    """The features of a classifier, frozen. Pictures are [B, 3, H, W] in [0, 1].
+
+    Args:
+        origin: of the weights, for whoever must know: SHA-256 of the file.
+    """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, network: nn.Module, kind: Kind) -> None:
+    def __init__(self, features: nn.Sequential, kind: Kind, origin: str = "") -> None:
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
-        self.kind = kind
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1))
+        self.features = features.eval().requires_grad_(False)
+        self.kind, self.origin = kind, origin
+        mean, deviation = kind.standard
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1))
 
     @property
     def title(self) -> str:
         """What the numbers are to be called by."""
         return self.kind.title
 
+    @property
+    def family(self) -> str:
+        """The network that its weights come from."""
+        return self.kind.family or self.kind.title
+
     def forward(self, images: Tensor) -> Tensor:
         """Mean of the last features over the picture, resized to 224 x 224: [B, D]."""
-        features: Tensor = self._features()(self._prepared(images))
+        small = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+        features: Tensor = self.features(self._standard(small))
         return features.mean(dim=(2, 3))
 
-    def classes(self, images: Tensor) -> Tensor:
-        """Scores of ImageNet's classes, [B, 1000]."""
-        scores: Tensor = self.network(self._prepared(images))
-        return scores
-
-    def maps(self, images: Tensor) -> list[Tensor]:
-        """Outputs of `kind.layers` at the pictures' own size."""
+    def maps(self, images: Tensor, layers: Sequence[int] = ()) -> list[Tensor]:
+        """Outputs of some layers of `features`, those of the kind if not said, at the pictures' own size."""
+        wanted = layers or self.kind.layers
         values, found = self._standard(images), []
-        for place, layer in enumerate(self._features()):
+        for place, layer in enumerate(self.features[: wanted[-1] + 1]):
             values = layer(values)
-            if place in self.kind.layers:
+            if place in wanted:
                 found.append(values)
-            if place == self.kind.layers[-1]:
-                break
         return found
 
     def distance(self, one: Tensor, other: Tensor) -> Tensor:
@@ -84,24 +109,17 @@ class FeatureNetwork(nn.Module):
         picture and summed over layers (Zhang et al. 2018, eq. 1, with all weights 1)."""
         total = torch.zeros(len(one), device=one.device)
         for a, b in zip(self.maps(one), self.maps(other), strict=True):
-            total = total + (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean(dim=(1, 2))
+            apart = F.normalize(full(a), dim=1) - F.normalize(full(b), dim=1)
+            total = total + apart.square().sum(dim=1).mean(dim=(1, 2))
         return total
-
-    def _features(self) -> nn.Sequential:
-        features: Any = self.network.features
-        return features  # type: ignore[no-any-return]
 
     def _standard(self, images: Tensor) -> Tensor:
         result: Tensor = (images - self.mean) / self.deviation
         return result
 
-    def _prepared(self, images: Tensor) -> Tensor:
-        small = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-        return self._standard(small)
-
 
 def open_features(path: Path) -> FeatureNetwork:
-    """Read a feature network: weights of a torchvision classifier, told by their names and shapes.
+    """Read a feature network: weights of a classifier, told by their names and shapes.
 
     Raises:
         DataError: unreadable, a pickled program, or weights of something else.
@@ -110,19 +128,29 @@ def open_features(path: Path) -> FeatureNetwork:
         weights = read_weights(path)
     except BadModelFile as error:
         raise DataError(f"cannot read the feature network {path}: {error}") from None
-    import torchvision.models
-
     for kind in KINDS:
-        build: Callable[..., nn.Module] = getattr(torchvision.models, kind.builder)
         with torch.device("meta"):
-            wanted = {name: value.shape for name, value in build(weights=None).state_dict().items()}
-        if wanted == {name: value.shape for name, value in weights.items()}:
-            network = build(weights=None)
-            network.load_state_dict(weights)
-            return FeatureNetwork(network, kind)
+            wanted = kind.network().state_dict()
+        fitted = _fitted(weights, wanted, by_name=isinstance(kind.build, str))
+        if fitted is not None:
+            network = kind.network()
+            network.load_state_dict(fitted)
+            features: nn.Sequential = network.features  # type: ignore[assignment]
+            return FeatureNetwork(features, kind, hashlib.sha256(path.read_bytes()).hexdigest())
     known = ", ".join(kind.title for kind in KINDS)
     seen = ", ".join(list(weights)[:3])
-    raise DataError(f"{path} holds weights of none of {known} as torchvision names them (it has {seen}, ...).")
+    raise DataError(f"{path} holds weights of none of {known} as they are published (it has {seen}, ...).")
+
+
+def _fitted(
+    weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor], *, by_name: bool
+) -> Mapping[str, Tensor] | None:
+    """Weights by the names that a network has for them, which others are published under in the same order."""
+    if by_name and weights.keys() != wanted.keys():
+        return None
+    named = weights if by_name else dict(zip(wanted, weights.values(), strict=False))
+    alike = len(weights) == len(wanted) and all(named[name].shape == wanted[name].shape for name in wanted)
+    return named if alike else None
 
 
 def in_batches(images: Sequence[Tensor], network: Callable[[Tensor], Tensor], size: int = 16) -> Tensor:

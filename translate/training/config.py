@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from translate.config import check
+from translate.training.adversarial_settings import GAME, AdversarialConfig, ObjectiveName
 from translate.training.settings import Counts, TrainingConfig, Weights
+from translate.training.settings_damage import parse_damage
 
 __all__ = ["CUTConfig", "CycleGANConfig", "Pix2PixConfig", "SRGANConfig", "TrainingConfig", "UnpairedConfig"]
+
+PerceptualDistance = Literal["srgan", "esrgan", "unit"]
 
 
 def _load_size(load_size: int, size: int) -> tuple[bool, str]:
@@ -18,8 +24,16 @@ def _load_size(load_size: int, size: int) -> tuple[bool, str]:
     )
 
 
+def _perceptual(weight: float, features: Path | None) -> tuple[bool, str]:
+    return weight > 0 or features is None, f"--perceptual-features {features} needs a --perceptual-weight above 0"
+
+
+def _for_rgb(channels: int, asked: bool, what: str) -> tuple[bool, str]:
+    return channels == 3 or not asked, f"{what} is for pictures of 3 channels, and the generator has {channels}"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Pix2PixConfig(TrainingConfig):
+class Pix2PixConfig(AdversarialConfig):
     """Aligned pairs (Isola et al. 2017). Defaults are the paper's for facades; recipes override them."""
 
     generator: str = "unet_256"
@@ -32,23 +46,46 @@ class Pix2PixConfig(TrainingConfig):
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     l1_weight: float = 100.0
     """λ in eq. 4: how strongly the result must equal the target."""
+    feature_weight: float = 0.0
+    """λ of feature matching: how alike result and target must look to the layers of the discriminator, patchgan or
+    multiscale (pix2pixHD, Wang et al. 2018, eq. 4, with 10 and multiscale); Pix2Pix has none."""
+    perceptual_weight: float = 0.0
+    """Weight of the distance of result and target in the features of a network; Pix2Pix has none."""
+    perceptual_features: Path | None = None
+    """That network: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1 (as torchvision names them), VGG-19 up to
+    relu3_1 or EfficientNet-Lite0. torchvision's VGG-19 is fetched if not given. `translate evaluate` refuses to measure
+    a model by the network that it was trained by."""
+    perceptual_distance: PerceptualDistance = "unit"
+    """srgan: squared, after VGG-19's last convolution (Ledig et al. 2017). esrgan: absolute, before its ReLU (Wang et
+    al. 2018). unit: of features of unit length in several layers of any network (Zhang et al. 2018)."""
     ema: float = 0.0
     """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(_load_size(self.load_size, self.size))
+        check(
+            _load_size(self.load_size, self.size),
+            _perceptual(self.perceptual_weight, self.perceptual_features),
+            _for_rgb(self.channels, self.perceptual_weight > 0, "--perceptual-weight"),
+            (self.feature_weight >= 0, f"--feature-weight {self.feature_weight} must be 0 or more"),
+            (
+                self.feature_weight == 0 or self.discriminator in ("patchgan", "multiscale"),
+                f"--feature-weight {self.feature_weight} compares layers of the discriminators patchgan and "
+                f"multiscale; {self.discriminator} shows none",
+            ),
+        )
 
 
 Kind = Literal["color", "translation", "cutout"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnpairedConfig(TrainingConfig):
+class UnpairedConfig(AdversarialConfig):
     """What the methods for two unpaired piles have in common."""
 
     generator: str = "resnet_9blocks"
     discriminator: str = "patchgan"
+    objective: ObjectiveName = "least-squares"
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
     sizes: tuple[int, ...] = ()
@@ -63,10 +100,6 @@ class UnpairedConfig(TrainingConfig):
     diffaugment: tuple[Kind, ...] = ()
     """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
     `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
-    r1_weight: float = 0.0
-    """γ: how flat a discriminator must be at real pictures (Mescheder et al. 2018, eq. 9); the papers have none."""
-    r1_every: int = 16
-    """The R1 penalty is computed in every so many updates, and counts as many times."""
     ema: float = 0.0
     """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
@@ -83,8 +116,7 @@ class UnpairedConfig(TrainingConfig):
                 1 <= self.keep_pixels <= min(self.stages),
                 f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
             ),
-            (self.r1_weight >= 0, f"--r1-weight {self.r1_weight} must be 0 or more"),
-            (self.r1_every >= 1, f"--r1-every {self.r1_every} must be 1 or more"),
+            _for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
             (
                 len(set(self.diffaugment)) == len(self.diffaugment),
                 f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
@@ -112,10 +144,6 @@ class CycleGANConfig(UnpairedConfig):
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check((self.pool >= 0, f"--pool {self.pool} must be 0 or more"))
-
 
 @dataclass(frozen=True, kw_only=True)
 class CUTConfig(UnpairedConfig):
@@ -135,8 +163,6 @@ class CUTConfig(UnpairedConfig):
     """Patches contrasted in each layer of each picture: one is the right one, the others are the wrong ones."""
     temperature: float = 0.07
     """τ: how sharply the right patch must stand out; lower is sharper."""
-    pool: int = 0
-    """Earlier fakes that the discriminator is shown again; 0, as published, for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,12 +170,11 @@ class CUTConfig(UnpairedConfig):
             (self.contrast_weight > 0, f"--contrast-weight {self.contrast_weight} must be above 0"),
             (self.patches >= 2, f"--patches {self.patches}: a patch needs another one to be told from; use 2 or more"),
             (self.temperature > 0, f"--temperature {self.temperature} must be above 0"),
-            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SRGANConfig(TrainingConfig):
+class SRGANConfig(AdversarialConfig):
     """Super-resolution (Ledig et al. 2017). Defaults are the paper's first stage; recipes override them."""
 
     generator: str = "srresnet_x4"
@@ -166,6 +191,13 @@ class SRGANConfig(TrainingConfig):
     """Weight of the pixel distance in the second stage; the paper has none there."""
     perceptual_weight: float = 0.006
     """Weight of the squared distance between VGG-19 features (second stage only; 1 / 12.75², section 3.2)."""
+    perceptual_features: Path | None = None
+    """Another network than torchvision's VGG-19, which is fetched: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1
+    (as torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0. `translate evaluate` refuses to measure a
+    model by the network that it was trained by."""
+    perceptual_distance: PerceptualDistance = "srgan"
+    """srgan: squared, after VGG-19's last convolution (eq. 5). esrgan: absolute, before its ReLU (Wang et al. 2018,
+    section 3.3). unit: of features of unit length in several layers of any network (Zhang et al. 2018)."""
     adversarial_weight: float = 1e-3
     """Weight of the adversarial loss (second stage only; eq. 3)."""
     images: int = 16_000_000
@@ -180,6 +212,12 @@ class SRGANConfig(TrainingConfig):
     """Also turn pictures by 0, 90, 180 or 270 degrees at random."""
     shrink: Weights = field(default_factory=lambda: {"bicubic": 1.0})
     """Kernels that make the small picture, and how often each is drawn: box, bicubic, lanczos, nearest."""
+    degradations: tuple[str, ...] = ()
+    """Damage made on the device instead, in the order given (Wang et al. 2021, Real-ESRGAN), such as `--degradations
+    "blur 0.2 3" shrink "noise 1 20 0.5" "jpeg 50 95"`. Each is NAME LOW HIGH and how often (1 if not said), drawn for
+    each picture: blur, uneven-blur (deviations in pixels), resize (factor of a whole batch), noise (deviation of 255),
+    poisson (1 as light counted in 255 steps), jpeg (quality), palette (colours, dithered by --dither-chance). shrink,
+    once, is where the picture becomes small, by the kernels of --shrink."""
     jpeg_chance: float = 0.0
     """How often the small picture is damaged by JPEG ..."""
     jpeg_quality: tuple[int, int] = (75, 95)
@@ -193,8 +231,35 @@ class SRGANConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        fields = {entry.name: entry for entry in dataclasses.fields(self)}
+        idle = [name for name in GAME if self.stage == "pixel" and getattr(self, name) != fields[name].default]
+        names = [parse_damage(text).name for text in self.degradations]
         unknown = set(self.shrink) - {"box", "bicubic", "lanczos", "nearest"}
         check(
+            (
+                not idle,
+                f"--{' and --'.join(idle).replace('_', '-')}: there is no discriminator in --stage pixel; leave it out "
+                "or choose --stage adversarial",
+            ),
+            _perceptual(self.perceptual_weight, self.perceptual_features),
+            _for_rgb(self.channels, self.stage == "adversarial" and self.perceptual_weight > 0, "--perceptual-weight"),
+            _for_rgb(
+                self.channels,
+                bool(self.degradations or self.jpeg_chance or self.palette_chance),
+                "damage (--degradations, --jpeg-chance, --palette-chance)",
+            ),
+            (
+                self.stage == "adversarial" or self.perceptual_features is None,
+                "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
+            ),
+            (
+                not names or names.count("shrink") == 1,
+                "--degradations needs shrink once: where the picture becomes small",
+            ),
+            (
+                not names or not (self.jpeg_chance or self.palette_chance),
+                "--degradations replaces --jpeg-chance and --palette-chance: write jpeg and palette into the list",
+            ),
             (not unknown, f"--shrink {', '.join(sorted(unknown))}: known are box, bicubic, lanczos, nearest"),
             (
                 sum(self.shrink.values()) > 0 and min(self.shrink.values()) >= 0,

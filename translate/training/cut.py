@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from models.errors import ConfigError
 from models.manifest import Manifest
 from models.resnet import ResNetGenerator
-from models.zoo import build_discriminator, build_generator
-from translate.training.augment import DiffAugment, SlopePenalty
+from models.zoo import build_generator
+from translate.training.adversary import Adversary
+from translate.training.augment import DiffAugment
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
-from translate.training.losses import full, kept, least_squares, mean_score
-from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, frozen
+from translate.training.losses import full, kept
+from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
+from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
 
 
@@ -35,73 +37,82 @@ class CUT(Trainable):
         if not isinstance(g, ResNetGenerator):
             raise ConfigError(f"--generator {config.generator}: cut contrasts layers of a ResNet; use one of resnet_*.")
         self.g = g
-        self.d = build_discriminator(config.discriminator, **config.discriminator_arguments).to(device)
-        self.mixes = any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in self.d.modules())
+        self.rival = Adversary(config, DiffAugment(config.diffaugment, config.seed + 2))
+        self.d = self.rival.discriminator(device, channels=g.channels)
         self.paint, self.encode = Painter(g), Encoder(g)
         self.contrast = PatchNCE(self.encode.widths, temperature=config.temperature).to(device)
         self.pool = ImagePool(config.pool, config.seed + 1)
-        self.augment = DiffAugment(config.diffaugment, config.seed + 2)
-        self.r1 = SlopePenalty(config.r1_weight, config.r1_every)
         self.random = torch.Generator().manual_seed(config.seed)
         self.g_optimizer = adam(config, self.g, self.contrast)
         self.d_optimizer = adam(config, self.d)
         super().__init__(
-            {"g": self.g, "d": self.d, "contrast": self.contrast}, {"g": self.g_optimizer, "d": self.d_optimizer}
-        )
+            {"g": self.g, "d": self.d, "contrast": self.contrast}, {"g": self.g_optimizer, "d": self.d_optimizer},
+            pool=self.pool, augment=self.rival.augment, r1=self.rival.r1, rival=self.rival,
+        )  # fmt: skip
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Park et al. 2020, eq. 5. D first, halved to slow it, as in their code."""
-        a, b = batch
-        config = self.config
-        pictures = torch.cat([a, b]) if config.identity else a  # normalised one by one: exact in one call
-        places = draw_places((a.shape[2], a.shape[3]), self.encode.strides, config.patches, self.random)
+        config, losses = self.config, Means()
+        parts = parts_of(batch, config.accumulate)
+        places = draw_places((batch.a.shape[2], batch.a.shape[3]), self.encode.strides, config.patches, self.random)
         mirror = config.flip_equivariance and bool(torch.rand((), generator=self.random) < 0.5)
+        self.rival.begin()
 
-        shown = pictures.flip(3) if mirror else pictures
-        painted, keys = self.paint(shown, self.on_device(places))
-        painted = full(painted)
-        fake = painted[: len(a)]
-
-        # Discriminator: real -> 1, (earlier) fake -> 0
-        real, false = self.judge(b, self.pool.swap(fake.detach()))
-        self.verdicts = {"D(real)": mean_score(real), "D(fake)": mean_score(false)}
-        losses = {"d_real": least_squares(real, real=True), "d_fake": least_squares(false, real=False)}
-        d_loss = 0.5 * (losses["d_real"] + losses["d_fake"])
-        if self.r1.due():
-            losses["d_r1"] = self.r1(self.d, b)
-            d_loss = d_loss + losses["d_r1"]
+        # Discriminator: real from an (earlier) fake
         self.d_optimizer.zero_grad()
-        self.backward(d_loss)
+        for share, (a, b) in parts:
+            painted, keys = self.painted(a, b, places, mirror)
+            old = self.pool.swap(painted[: len(a)].detach())
+            d_real, d_fake = self.rival.told_apart("D", self.d, b, old)
+            penalties = self.rival.penalties(self.d, b, old)
+            self.backward(share * (0.5 * (d_real + d_fake) + sum(penalties.values())))
+            losses.add(share, {"d_real": d_real, "d_fake": d_fake, **penalties})
         self.d_optimizer.step()
 
         # Generator and H: min GAN + λ PatchNCE(A), or of the mean with the identity term PatchNCE(B)
+        self.g_optimizer.zero_grad()
+        for share, (a, b) in parts:
+            if len(parts) > 1:  # painted again, so that one part's graph is held at a time
+                painted, keys = self.painted(a, b, places, mirror)
+            loss, found = self.contrasted(a, b, painted, keys, places, mirror)
+            self.backward(share * loss)
+            losses.add(share, found)
+        self.g_optimizer.step()
+
+        self.verdicts = self.rival.verdicts
+        return losses.values
+
+    def pictures_of(self, a: Tensor, b: Tensor) -> Tensor:
+        """What is painted: A, and B for the identity term. Normalised one by one: exact in one call."""
+        return torch.cat([a, b]) if self.config.identity else a
+
+    def painted(self, a: Tensor, b: Tensor, places: Sequence[Tensor], mirror: bool) -> tuple[Tensor, list[Tensor]]:
+        """Paintings, and what the generator saw of the pictures on the way."""
+        pictures = self.pictures_of(a, b)
+        painted, keys = self.paint(pictures.flip(3) if mirror else pictures, self.on_device(places))
+        return full(painted), keys
+
+    def contrasted(
+        self, a: Tensor, b: Tensor, painted: Tensor, keys: list[Tensor], places: Sequence[Tensor], mirror: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the generator and H minimise, and the parts of it."""
+        config, fake = self.config, painted[: len(a)]
         with frozen(self.d):
-            losses["g_gan"] = least_squares(self.d(self.augment(fake)), real=True)
+            found = {"g_gan": self.rival.fooled(self.d, fake, b)}
         if mirror:  # equivariance: features of the picture against mirrored features of the mirrored picture's painting
             with torch.no_grad():
-                keys = self.encode(pictures, self.on_device(places))
+                keys = self.encode(self.pictures_of(a, b), self.on_device(places))
             places = mirror_places(places, a.shape[3], self.encode.strides)
         queries = self.encode(painted, self.on_device(places))
         contrast = self.contrast(queries, keys)
-        losses["g_contrast"] = contrast[: len(a)].mean()
+        found["g_contrast"] = contrast[: len(a)].mean()
         if config.identity:
-            losses["g_identity"] = contrast[len(a) :].mean()
-        loss = losses["g_gan"] + config.contrast_weight * contrast.mean()
+            found["g_identity"] = contrast[len(a) :].mean()
+        loss = found["g_gan"] + config.contrast_weight * contrast.mean()
         if config.keep_weight > 0:
-            losses["g_keep"] = kept(fake, shown[: len(a)], config.keep_pixels)
-            loss = loss + config.keep_weight * losses["g_keep"]
-        self.g_optimizer.zero_grad()
-        self.backward(loss)
-        self.g_optimizer.step()
-
-        return {name: loss.detach() for name, loss in losses.items()}
-
-    def judge(self, *piles: Tensor) -> Sequence[Tensor]:
-        """Verdicts for each pile: one call, unless BatchNorm would mix real and fake."""
-        if self.mixes:
-            return [self.d(self.augment(pile)) for pile in piles]
-        verdicts: Tensor = self.d(torch.cat([self.augment(pile) for pile in piles]))
-        return verdicts.chunk(len(piles))
+            found["g_keep"] = kept(fake, a.flip(3) if mirror else a, config.keep_pixels)
+            loss = loss + config.keep_weight * found["g_keep"]
+        return loss, found
 
     def on_device(self, places: Sequence[Tensor]) -> list[Tensor]:
         """Drawn on the CPU, so that every device draws the same."""
@@ -112,17 +123,12 @@ class CUT(Trainable):
         return [self.paint, self.encode, self.contrast, self.d]
 
     def state(self) -> dict[str, Any]:
-        """Networks, optimizers, the pool, and where each draw stands."""
-        parts = {"pool": self.pool.state(), "augment": self.augment.state(), "r1": self.r1.state()}
-        return {**super().state(), **parts, "places": self.random.get_state()}
+        """Also where the draw of places stands."""
+        return {**super().state(), "places": self.random.get_state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         super().load_state(state)
-        self.pool.load_state(state["pool"], self.device)
-        if "augment" in state:  # a run begun before there was one
-            self.augment.load_state(state["augment"])
-            self.r1.load_state(state["r1"])
         self.random.set_state(state["places"])
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:

@@ -20,7 +20,7 @@ from translate.training.method import Batch
 Item = TypeVar("Item")
 
 __all__ = [
-    "Pile", "Pixels", "batches", "find_piles", "hold_out", "ignore_interrupts", "list_pictures", "load_rgb",
+    "Pile", "Pixels", "as_rgb", "batches", "find_piles", "hold_out", "ignore_interrupts", "list_pictures", "load_rgb",
     "to_device", "to_tensor",
 ]  # fmt: skip
 
@@ -53,8 +53,8 @@ class Pile(Generic[Item]):
 
 
 def to_tensor(image: Pixels) -> Tensor:
-    """[H, W, 3] -> [3, H, W], uint8."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    """[H, W, C] -> [C, H, W], uint8."""
+    return torch.from_numpy(image.transpose(2, 0, 1).copy())
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -67,16 +67,25 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     )
 
 
+def as_rgb(pictures: Tensor) -> Tensor:
+    """[B, C, H, W] in [-1, 1] of 1, 3 or 4 channels, as they are shown and measured: grey in three, alpha over grey."""
+    if pictures.shape[1] == 1:
+        return pictures.expand(-1, 3, -1, -1)
+    if pictures.shape[1] == 4:
+        return pictures[:, :3] * ((pictures[:, 3:].clamp(-1, 1) + 1) / 2)
+    return pictures
+
+
 def ignore_interrupts(_: int) -> None:
     """In a loader's process: Ctrl-C is for the main one, which ends the run between two steps."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def shares(start: int, stop: int, batch: int) -> Iterator[int]:
-    """Numbers of the samples in this process's part of each whole batch; one that is not full is left out."""
-    share = batch // processes.count()
-    for place in range(start + processes.rank() * share, stop - batch + processes.rank() * share + 1, batch):
-        yield from range(place, place + share)
+def shares(start: int, stop: int, batch: int, parts: int = 1) -> Iterator[int]:
+    """Numbers of the samples in this process's share of each whole batch, which has as many of each of its parts; a
+    batch that is not full is left out."""
+    for place in range(start, stop - batch + 1, batch):
+        yield from processes.mine(torch.arange(place, place + batch), parts).tolist()
 
 
 def batches(samples: Dataset[Batch], config: TrainingConfig, start: int, *, pin: bool = False) -> Iterator[Batch]:
@@ -85,7 +94,7 @@ def batches(samples: Dataset[Batch], config: TrainingConfig, start: int, *, pin:
     yield from DataLoader(
         samples,
         batch_size=config.batch // processes.count(),
-        sampler=shares(start, config.images, config.batch),
+        sampler=shares(start, config.images, config.batch, config.accumulate),
         num_workers=config.workers,
         pin_memory=pin,
         generator=torch.Generator(),  # else the loader draws from the global random state, which the step uses

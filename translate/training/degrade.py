@@ -20,13 +20,19 @@ KERNELS = {
 }
 
 
+def resized(image: Pixels, size: tuple[int, int], kernel: Image.Resampling) -> Pixels:
+    """[H, W, C] uint8 -> [height, width, C], C being 1, 3, or 4, the last its alpha; size is width, height."""
+    whole = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    return np.asarray(whole.resize(size, kernel)).reshape(size[1], size[0], image.shape[2])
+
+
 def shrink(image: Pixels, scale: int, kernel: str) -> Pixels:
-    """[H, W, 3] uint8 -> [H / scale, W / scale, 3]; H and W are multiples of scale.
+    """[H, W, C] uint8 -> [H / scale, W / scale, C]; H and W are multiples of scale.
 
     Nearest takes a pixel beside the middle of each cell, as image editors do.
     """
     height, width = image.shape[0] // scale, image.shape[1] // scale
-    return np.asarray(Image.fromarray(image).resize((width, height), KERNELS[kernel]))
+    return resized(image, (width, height), KERNELS[kernel])
 
 
 def jpeg(image: Pixels, quality: int) -> Pixels:
@@ -46,9 +52,9 @@ def palette(image: Pixels, colors: int, *, dither: bool) -> Pixels:
 
 
 def degrade(image: Pixels, scale: int, config: SRGANConfig, random: np.random.Generator) -> Pixels:
-    """Shrink, then JPEG, then palette: each by the chances in the settings.
+    """Shrink, then JPEG, then palette: each by the chances in the settings, the latter two of colours only.
 
-    [H, W, 3] uint8 -> [H / scale, W / scale, 3] uint8.
+    [H, W, C] uint8 -> [H / scale, W / scale, C] uint8.
     """
     weights = np.array(list(config.shrink.values()), dtype=float)
     small = shrink(image, scale, str(random.choice(list(config.shrink), p=weights / weights.sum())))

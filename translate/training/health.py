@@ -40,8 +40,8 @@ SIGNS = (
     Sign(
         "discriminator wins", "verdict_gap", -9, 0.95, 5,
         "real and fake are told apart with ease; there is little to learn from",
-        "for few pictures --diffaugment color translation cutout or --r1-weight 1 (cyclegan, cut); else a smaller "
-        "discriminator (--discriminator-arguments width 32), or a larger --l1-weight (pix2pix)",
+        "for few pictures --diffaugment color translation cutout (cyclegan, cut); --r1-weight 1 or --spectral-norm; "
+        "else a smaller discriminator (--discriminator-arguments width 32), or a larger --l1-weight (pix2pix)",
     ),
     Sign(
         "mode collapse", "diversity", 0.15, 9e9, 2,

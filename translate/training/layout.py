@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ PILES = (("trainA", "trainB"), ("A", "B"))
 PARALLEL = (*PILES, ("input", "target"))
 TESTS = (("testA", "testB"), ("valA", "valB"))
 ASIDE = ("test", "val")
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in grey (BT.601, as JPEG has them)."""
 WIDE = 1.1
 """Width / height that two pictures side by side have at least."""
 LOOKED_AT = 16
@@ -146,13 +148,32 @@ def load_rgb(file: Path) -> Pixels:
     Raises:
         DataError: it cannot be read.
     """
+    return load_pixels(file, 3)
+
+
+def load_pixels(file: Path, channels: int) -> Pixels:
+    """As `load_rgb`, with 1 channel (grey: the luma of colours), 3, or 4 (with alpha, opaque where there is none).
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
-        color = read_picture(file).color
+        picture = read_picture(file)
     except TranslateError as error:
         raise DataError(f"cannot train on {file}: {error}") from None
-    if color.dtype == np.uint16:
-        color = (color / 257).round().astype(np.uint8)
-    return np.repeat(color[:, :, None], 3, axis=2) if color.ndim == 2 else color
+    color = _eight_bits(picture.color)
+    if channels == 1:
+        grey = color if color.ndim == 2 else (color @ LUMA).round().astype(np.uint8)
+        return grey[:, :, None]
+    color = np.repeat(color[:, :, None], 3, axis=2) if color.ndim == 2 else color
+    if channels == 3:
+        return color
+    alpha = np.full(color.shape[:2], 255, np.uint8) if picture.alpha is None else _eight_bits(picture.alpha)
+    return np.dstack([color, alpha])
+
+
+def _eight_bits(values: NDArray[Any]) -> Pixels:
+    return (values / 257).round().astype(np.uint8) if values.dtype == np.uint16 else values
 
 
 def _two(folder: Path, names: Sequence[tuple[str, str]]) -> tuple[Path, Path] | None:

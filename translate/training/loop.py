@@ -20,13 +20,14 @@ from models.checkpoint import save_checkpoint
 from translate.bench import peak_megabytes
 from translate.training import processes
 from translate.training.config import TrainingConfig
-from translate.training.data import batches, to_device
+from translate.training.data import as_rgb, batches, to_device
 from translate.training.ema import Ema
 from translate.training.folder import RunFolder
 from translate.training.guard import Trail, check_weights, gradient_norms, is_out_of_memory, out_of_memory
 from translate.training.health import Watch, measure, verdict_gaps
 from translate.training.live import Live, live, tensorboard
 from translate.training.method import Batch, Method
+from translate.training.optimization import learning_rates, set_learning_rates
 from translate.training.scaling import LossScale
 from translate.training.stopping import stop_requests
 from translate.training.validate import SMALLER_IS_BETTER, validate
@@ -35,18 +36,6 @@ SAMPLE_ROWS = 6
 PROBES = 8
 """Pictures by which is judged whether a run goes wrong."""
 Columns = dict[str, Tensor]
-
-
-def learning_rate_factor(images: int, config: TrainingConfig) -> float:
-    """Warm-up, constant, then a line to zero, by images seen.
-
-    The papers' code steps once an epoch; this one goes down with each update, which is the same line, finer.
-    """
-    rise = min(1.0, (images + config.batch) / config.warmup_images) if config.warmup_images else 1.0
-    if config.decay_from == 1:
-        return rise
-    progress = images / config.images
-    return rise * min(1.0, (1 - progress) / (1 - config.decay_from))
 
 
 class Run:
@@ -74,15 +63,13 @@ class Run:
         self.logged_at = (0, time.monotonic())
         self.trail = Trail()
         self.best: dict[str, Any] = {}
+        self.judges: dict[str, str] = {}  # of the weights that it started from
         self.watch = Watch()
         self.seen: deque[Batch] = deque(maxlen=PROBES)
 
     def step(self, batch: Batch) -> None:
         """One update at the learning rate of this place in the run."""
-        factor = learning_rate_factor(self.images, self.config)
-        for optimizer in self.method.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * factor
+        set_learning_rates(self.method.optimizers, self.images, self.config)
         losses = self.update(batch)
         processes.average_statistics(self.method.networks.values())
         self.ema.update()
@@ -110,7 +97,8 @@ class Run:
         line = dict(zip(self.sums, means.tolist(), strict=True))
         now = time.monotonic()
         line["images_per_second"] = (self.images - self.logged_at[0]) / max(now - self.logged_at[1], 1e-9)
-        line["learning_rate"] = self.config.learning_rate * learning_rate_factor(self.images, self.config)
+        rates = learning_rates(self.images, self.config)
+        line |= {"learning_rate": rates["g"]} | ({"learning_rate_d": rates["d"]} if rates["d"] != rates["g"] else {})
         line |= gradient_norms(self.method.optimizers) | {"memory_mb": peak_memory(self.device)}
         self.write(board, line)
         shown.logged(line)
@@ -162,7 +150,8 @@ class Run:
     def columns(self, batch: Batch) -> Columns:
         """A row of the sample sheet."""
         with evaluating(*self.ema.averages.values()):  # as exported: BatchNorm must neither use nor learn these
-            return self.method.pictures(to_device(batch, self.device), self.ema.averages)
+            pictures = self.method.pictures(to_device(batch, self.device), self.ema.averages)
+        return {name: as_rgb(part) for name, part in pictures.items()}
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on bit for bit, as plain data."""
@@ -179,6 +168,7 @@ class Run:
             "scale": self.scale.state() if self.scale else {},
             "metrics": self.metrics,
             "best": self.best,
+            "judges": self.judges,
             "sums": self.sums,
             "summed": self.summed,
             "random": of_all[0],
@@ -190,6 +180,7 @@ class Run:
         self.images, self.steps, self.metrics = state["images"], state["steps"], state["metrics"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
         self.summed, self.best = state["summed"], state.get("best", {})
+        self.judges = state.get("judges", {})
         self.trail = Trail()
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
@@ -217,7 +208,8 @@ class Run:
 
         def write_weights(folder: Path) -> None:
             for name, (_, manifest) in self.method.generators().items():
-                stamped = dataclasses.replace(manifest, steps=self.steps, metrics=self.metrics)
+                judges = {**self.judges, **manifest.judges}
+                stamped = dataclasses.replace(manifest, judges=judges, steps=self.steps, metrics=self.metrics)
                 save_checkpoint(folder / f"{name}.safetensors", self.ema.averages[name], stamped)
 
         self.folder.save_checkpoint(self.images, state, write_weights, self.config.keep, self.best)

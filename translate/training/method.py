@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -39,7 +39,7 @@ class Method(Protocol):
     """Everything that is trained, by the name it has in the checkpoint."""
     optimizers: dict[str, optim.Optimizer]
     verdicts: dict[str, Tensor]
-    """Of the last step: D(real) and D(fake), on a scale where 1 is real and 0 fake."""
+    """Of the last step: D(real) and D(fake), on a scale where 1 is real and 0 fake, where the objective has one."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update. Returns the losses, detached."""
@@ -65,12 +65,25 @@ class Method(Protocol):
         """
 
 
-class Trainable:
-    """State of networks and optimizers; the part of a Method that is the same for all."""
+class Memory(Protocol):
+    """What a method remembers beside its weights: pools, draws, counts."""
 
-    def __init__(self, networks: dict[str, nn.Module], optimizers: dict[str, optim.Optimizer]) -> None:
+    def state(self) -> dict[str, Any]:
+        """Plain data that `load_state` goes on from bit for bit."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on."""
+
+
+class Trainable:
+    """State of networks, optimizers and memories; the part of a Method that is the same for all."""
+
+    def __init__(
+        self, networks: dict[str, nn.Module], optimizers: dict[str, optim.Optimizer], **memories: Memory
+    ) -> None:
         self.networks = networks
         self.optimizers = optimizers
+        self.memories = memories
         self.verdicts: dict[str, Tensor] = {}
 
     def forwards(self) -> Iterable[nn.Module]:
@@ -78,8 +91,9 @@ class Trainable:
         return self.networks.values()
 
     def state(self) -> dict[str, Any]:
-        """Weights and optimizer moments."""
+        """Weights, optimizer moments, and the memories by their names."""
         return {
+            **{name: memory.state() for name, memory in self.memories.items()},
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
@@ -90,23 +104,31 @@ class Trainable:
             network.load_state_dict(state["networks"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-
-
-def adam(config: TrainingConfig, *networks: nn.Module) -> optim.Adam:
-    """Adam over the parameters of the networks, fused into one kernel."""
-    parameters = chain.from_iterable(network.parameters() for network in networks)
-    return optim.Adam(parameters, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+        for name, memory in self.memories.items():
+            if name in state:  # a run begun before there was one
+                memory.load_state(state[name])
 
 
 def each(network: nn.Module, *piles: Tensor) -> Sequence[Tensor]:
     """What the network makes of each pile, [B, C, H, W] of one size, in a single call where that computes the same.
 
-    It does not with BatchNorm, which would mix the piles; with dropout and spectral normalisation, whose state goes on
-    with each call, it is not the same to the last bit.
+    Where it is not, there is a call for each.
     """
-    if any(isinstance(layer, nn.BatchNorm2d | nn.Dropout) or is_parametrized(layer) for layer in network.modules()):
+    if not one_call_is_the_same(network):
         return [network(pile) for pile in piles]
     return torch.split(network(torch.cat(piles)), [len(pile) for pile in piles])
+
+
+def one_call_is_the_same(network: nn.Module) -> bool:
+    """Whether several piles may go through a network at once.
+
+    Not with BatchNorm, which would mix them; with dropout and spectral normalisation, whose state goes on with each
+    call, it is not the same to the last bit.
+    """
+    return not any(
+        isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.Dropout) or is_parametrized(layer)
+        for layer in network.modules()
+    )
 
 
 @contextmanager
@@ -121,8 +143,15 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
             network.requires_grad_(True)
 
 
-def describe(generator: nn.Module, config: TrainingConfig, task: Task, source: str, target: str) -> Manifest:
-    """The Manifest of a generator in training: its own declarations and the run's settings."""
+def describe(
+    generator: nn.Module, config: TrainingConfig, task: Task, source: str, target: str,
+    judges: Mapping[str, str] = MappingProxyType({}),
+) -> Manifest:  # fmt: skip
+    """The Manifest of a generator in training: its own declarations and the run's settings.
+
+    Args:
+        judges: feature networks in its losses, as `Manifest.judges`.
+    """
     facts: dict[str, Any] = {name: getattr(generator, name) for name in DECLARED}
     return Manifest(
         name=config.name or config.out.resolve().name,
@@ -134,6 +163,7 @@ def describe(generator: nn.Module, config: TrainingConfig, task: Task, source: s
         work_size=config.size if task == "translation" else None,
         training_data=config.training_data,
         license=config.license,
+        judges=dict(judges),
         created_by=CREATED_BY,
         **facts,
     )

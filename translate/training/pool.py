@@ -30,6 +30,7 @@ class ImagePool:
         fakes = processes.whole(fakes)
         if self.images and self.images[0].shape != fakes[0].shape:
             self.images = []  # the run goes on at another size
+        self.images = [image.to(fakes.device) for image in self.images]  # after a checkpoint was read
         shown = []
         for fake in fakes:
             if len(self.images) < self.capacity:
@@ -47,7 +48,7 @@ class ImagePool:
         """Plain data for the checkpoint."""
         return {"images": list(self.images), "random": self.random.get_state()}
 
-    def load_state(self, state: dict[str, Any], device: torch.device) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
-        self.images = [image.to(device) for image in state["images"]]
+        self.images = list(state["images"])
         self.random.set_state(state["random"])

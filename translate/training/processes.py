@@ -194,6 +194,22 @@ def whole(share: Tensor) -> Tensor:
     return torch.cat(shares)
 
 
-def mine(whole_batch: Tensor) -> Tensor:
-    """[count * B, ...] -> [B, ...]: what belongs to this process's share of the batch."""
-    return whole_batch.chunk(_place.count)[_place.rank]
+def mine(whole_batch: Tensor, parts: int = 1) -> Tensor:
+    """[count * B, ...] -> [B, ...]: what belongs to this process's share of the batch, of each of its parts."""
+    return torch.cat([part.chunk(_place.count)[_place.rank] for part in whole_batch.chunk(parts)])
+
+
+def mean(share: Tensor) -> Tensor:
+    """Scalar: the mean over the shares of all processes. Gradients reach all of them."""
+    own = share.mean()
+    return own if _place.count == 1 else _Mean.apply(own)  # type: ignore[no-any-return,no-untyped-call]
+
+
+class _Mean(torch.autograd.Function):
+    @staticmethod
+    def forward(_: Any, own: Tensor) -> Tensor:
+        return average(own)
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return average(gradient)  # each loss's, as gradients are averaged once more before an optimizer follows them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from translate.training.folder import RunFolder
 from translate.training.guard import NotFinite
 from translate.training.loop import Run, fit
 from translate.training.method import Backward, Method, backward
+from translate.training.optimization import clip
 from translate.training.pix2pix import Pix2Pix
 from translate.training.samples import HighResolution, Pairs, Piles, Samples
 from translate.training.scaling import LossScale
@@ -61,17 +63,20 @@ def train_joined(config: TrainingConfig) -> Path:
     method, samples = build(config, device, scale.backward if scale else backward)
     validation = samples.validation() if processes.rank() == 0 else []
     processes.say(samples.describe())
+    judges: dict[str, str] = {}
     if config.start_from is not None and checkpoint is None:
-        start_from(config.start_from, method, config)
+        judges = start_from(config.start_from, method, config)
     for network in method.networks.values():
         network.to(memory_format=torch.channels_last)
     for optimizer in method.optimizers.values():
         optimizer.register_step_pre_hook(processes.average_gradients)
         if scale:
             optimizer.register_step_pre_hook(scale.unscale)
+    clip(method.optimizers, config.clip_norm)
     if processes.rank() > 0:  # dropout's draws are each process's own
         torch.manual_seed(config.seed + 1_000_003 * processes.rank())
     run = Run(method, folder, config, device, validation, precision, scale)
+    run.judges = judges
     if checkpoint is not None:
         run.load_state(folder.load_state(checkpoint))
     if processes.rank() == 0:
@@ -108,6 +113,7 @@ def build(config: TrainingConfig, device: torch.device, backward: Backward) -> t
 
     def find_samples() -> Samples:
         methods.append(build_method(config, device, backward))
+        check_discriminators(methods[0], config)
         return build_samples(config, methods[0])
 
     samples = processes.first(find_samples)
@@ -156,10 +162,10 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
     Raises:
         ConfigError: the generator takes no such squares, or is not for this method.
     """
-    if generator.scale != scale or generator.channels != 3:
+    if generator.scale != scale:
         raise ConfigError(
-            f"--generator {config.generator} turns {generator.channels} channels into pictures {generator.scale} times "
-            f"larger; this method needs 3 channels and a scale of {scale}."
+            f"--generator {config.generator} makes pictures {generator.scale} times larger; this method needs a scale "
+            f"of {scale}."
         )
     for size in config.stages:
         small, rest = divmod(size, scale)
@@ -170,8 +176,28 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
             )
 
 
-def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
-    """Copy the weights of a checkpoint into the run's generator.
+def check_discriminators(method: Method, config: TrainingConfig) -> None:
+    """Whether the discriminators can judge squares of --size pixels: tried without computing anything.
+
+    Raises:
+        ConfigError: too small for their layers, or not the size that they are made for.
+    """
+    for name, network in method.networks.items():
+        if not name.startswith("d"):
+            continue
+        copy = deepcopy(network).to("meta")
+        for size in config.stages:
+            try:
+                copy(torch.empty(2, int(network.channels), size, size, device="meta"))  # type: ignore[arg-type]
+            except (RuntimeError, ValueError):
+                raise ConfigError(
+                    f"--discriminator {config.discriminator} cannot judge squares of {size} pixels: choose another "
+                    "--size, or other --discriminator-arguments (fewer layers or scales; for vgg its size)."
+                ) from None
+
+
+def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, str]:
+    """Copy the weights of a checkpoint into the run's generator. Returns its `Manifest.judges`, which judged them.
 
     Raises:
         TrainingError: several generators, or another network than the settings name.
@@ -188,6 +214,7 @@ def start_from(path: Path, method: Method, config: TrainingConfig) -> None:
         )
     for network, _ in method.generators().values():
         network.load_state_dict(loaded.state_dict())
+    return manifest.judges
 
 
 def choose_device(name: str) -> torch.device:

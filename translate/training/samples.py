@@ -17,8 +17,8 @@ from models.errors import DataError
 from translate.training.cache import fill, make_room
 from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
 from translate.training.data import Pile, to_tensor
-from translate.training.degrade import degrade, shrink
-from translate.training.layout import Layout, Pixels, hold_out, load_rgb, recognise
+from translate.training.degrade import degrade, resized, shrink
+from translate.training.layout import Layout, Pixels, hold_out, load_pixels, recognise
 from translate.training.method import Batch
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it phones home when imported
@@ -37,25 +37,25 @@ def seeded(transform: A.Compose, random: Random) -> A.Compose:
 
 
 def square(image: Pixels, side: int) -> Pixels:
-    """Resized to side x side pixels (bicubic), as the papers' code loads pictures."""
-    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
+    """Resized to side x side pixels (bicubic), as the papers' code loads pictures; any channels."""
+    return resized(image, (side, side), Image.Resampling.BICUBIC)
 
 
-def load_square(file: Path, side: int) -> Pixels:
+def load_square(file: Path, side: int, channels: int) -> Pixels:
     """A picture file as `square`."""
-    return square(load_rgb(file), side)
+    return square(load_pixels(file, channels), side)
 
 
-def load_pair(files: Sequence[Path], side: int, *, swap: bool) -> Pixels:
-    """A picture with two halves, or two pictures -> [side, 2 * side, 3], input left, target right.
+def load_pair(files: Sequence[Path], side: int, channels: int, *, swap: bool) -> Pixels:
+    """A picture with two halves, or two pictures -> [side, 2 * side, channels], input left, target right.
 
     Raises:
         DataError: unreadable, or too narrow to hold two pictures.
     """
     if len(files) == 2:
-        two = [load_square(file, side) for file in files]
+        two = [load_square(file, side, channels) for file in files]
     else:
-        whole = load_rgb(files[0])
+        whole = load_pixels(files[0], channels)
         half = whole.shape[1] // 2
         if half < 1:
             raise DataError(f"{files[0]} is {whole.shape[1]} pixel wide: no two pictures side by side.")
@@ -63,13 +63,13 @@ def load_pair(files: Sequence[Path], side: int, *, swap: bool) -> Pixels:
     return np.hstack(two[::-1] if swap else two)
 
 
-def load_large(file: Path, smallest: int) -> Pixels:
+def load_large(file: Path, smallest: int, channels: int) -> Pixels:
     """A picture at its own size.
 
     Raises:
         DataError: unreadable, or a side is below `smallest` pixels.
     """
-    image = load_rgb(file)
+    image = load_pixels(file, channels)
     if min(image.shape[:2]) < smallest:
         raise DataError(
             f"{file} is {image.shape[1]} x {image.shape[0]} pixels, smaller than --size {smallest}: "
@@ -125,6 +125,11 @@ def pile(
     return Pile(items, seed, prepare, cache)
 
 
+def kind_of(config: TrainingConfig) -> str:
+    """What tells caches of other channels apart."""
+    return "" if config.channels == 3 else f" {config.channels} channels"
+
+
 class Pairs(Samples):
     """Aligned pictures, resized, then cut and mirrored alike."""
 
@@ -134,8 +139,9 @@ class Pairs(Samples):
         items, self.aside = hold_out(self.layout.pairs, config.validation, name_of)
         self.kept_aside = len(self.aside)
         swap = config.direction == "right-to-left"
-        load = partial(load_pair, side=config.load_size, swap=swap)
-        self.pile = pile(items, config.seed, load, all_of, config, f"pair {config.load_size} {swap}")
+        load = partial(load_pair, side=config.load_size, channels=config.channels, swap=swap)
+        more = kind_of(config)
+        self.pile = pile(items, config.seed, load, all_of, config, f"pair {config.load_size} {swap}{more}")
         self.cut = A.Compose(
             [A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip)],
             additional_targets={"target": "image"},
@@ -150,7 +156,8 @@ class Pairs(Samples):
     def validation(self) -> list[Batch]:
         """The pictures kept aside, whole, at the size that is trained."""
         config = self.config
-        pairs = [load_pair(files, config.size, swap=config.direction == "right-to-left") for files in self.aside]
+        swap = config.direction == "right-to-left"
+        pairs = [load_pair(files, config.size, config.channels, swap=swap) for files in self.aside]
         return [as_batch(pair[:, : config.size], pair[:, config.size :]) for pair in pairs]
 
 
@@ -168,7 +175,8 @@ class Piles(Samples):
         )
         self.aside = list(zip(aside_a, aside_b, strict=True))
         self.kept_aside = 2 * len(self.aside)
-        load, label = partial(load_square, side=config.load_size), f"square {config.load_size}"
+        load = partial(load_square, side=config.load_size, channels=config.channels)
+        label = f"square {config.load_size}{kind_of(config)}"
         self.a, self.b = (
             pile(files, 2 * config.seed + number, load, alone, config, label, share=2)
             for number, files in enumerate((files_a, files_b))
@@ -189,7 +197,8 @@ class Piles(Samples):
 
     def validation(self) -> list[Batch]:
         """The pictures kept aside, whole, at the size that is trained."""
-        return [as_batch(*(load_square(file, self.config.size) for file in two)) for two in self.aside]
+        size, channels = self.config.size, self.config.channels
+        return [as_batch(*(load_square(file, size, channels) for file in two)) for two in self.aside]
 
 
 class HighResolution(Samples):
@@ -208,7 +217,8 @@ class HighResolution(Samples):
         self.layout = recognise(config.data, "srgan")
         files, self.aside = hold_out(self.layout.a, config.validation)
         self.kept_aside = len(self.aside)
-        self.pile = pile(files, config.seed, partial(load_large, smallest=config.size), alone, config, "as it is")
+        load = partial(load_large, smallest=config.size, channels=config.channels)
+        self.pile = pile(files, config.seed, load, alone, config, f"as it is{kind_of(config)}")
         turn = [A.RandomRotate90(p=1.0)] if config.rotate else []
         self.cut = A.Compose([A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip), *turn])
 
@@ -222,7 +232,7 @@ class HighResolution(Samples):
         kernel = max(self.config.shrink, key=lambda name: self.config.shrink[name])
         batches = []
         for file in self.aside:
-            image = load_rgb(file)
+            image = load_pixels(file, self.config.channels)
             height, width = (min(side, VALIDATION_SIDE) // self.unit * self.unit for side in image.shape[:2])
             top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
             high = np.ascontiguousarray(image[top : top + height, left : left + width])

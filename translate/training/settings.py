@@ -59,7 +59,8 @@ class TrainingConfig:
     generator: str = ""
     """Network that paints; `translate models zoo` lists them."""
     generator_arguments: Counts = field(default_factory=dict)
-    """Arguments of the generator: `--generator-arguments width 32 blocks 6`."""
+    """Arguments of the generator: `--generator-arguments width 32 blocks 6`. With `channels 1` pictures are grey, with
+    `channels 4` they have alpha; else they are RGB."""
     discriminator: str = ""
     """Network that judges; `translate models zoo` lists them."""
     discriminator_arguments: Counts = field(default_factory=dict)
@@ -76,14 +77,31 @@ class TrainingConfig:
 
     learning_rate: float = 2e-4
     """Adam's step size, generator and discriminator."""
+    discriminator_learning_rate: float = 0.0
+    """Adam's step size for the discriminator; that of --learning-rate if 0. Faster than the generator is the rule of
+    two time scales (Heusel et al. 2017), such as 4e-4 and 1e-4."""
     beta1: float = 0.5
     """Adam's first momentum."""
     beta2: float = 0.999
     """Adam's second momentum."""
+    schedule: Literal["linear", "cosine", "step"] = "linear"
+    """How the learning rate falls. linear, cosine: to zero, along a line or half a wave, from --decay-from on. step: by
+    --step-factor at each --step-at."""
     decay_from: float = 0.5
-    """Fraction of the run after which the learning rate falls linearly to zero; 1 keeps it constant."""
+    """Fraction of the run after which the learning rate falls to zero; 1 keeps it constant."""
+    step_at: tuple[float, ...] = ()
+    """Fractions of the run at which the schedule step goes down: `--step-at 0.125 0.25 0.5 0.75` (ESRGAN's)."""
+    step_factor: float = 0.5
+    """What the learning rate is multiplied by at each of them."""
     warmup_images: int = 0
     """Images over which the learning rate rises from zero."""
+    accumulate: int = 1
+    """Parts that a batch is computed in, one after the other, for less memory: their gradients are averaged, and one
+    update follows. The same update, but where BatchNorm or a relativistic --objective takes means of a batch, which are
+    then of a part."""
+    clip_norm: float = 0.0
+    """Longest gradient that an update follows, by its norm over a player's networks; longer ones are shortened
+    (Pascanu et al. 2013). 0: as they are."""
     ema: float = 0.999
     """Decay of the running average of the generator's weights, which is what samples, validation and export use;
     0 uses the plain weights."""
@@ -120,16 +138,29 @@ class TrainingConfig:
     checkpoint in float32."""
 
     @property
+    def channels(self) -> int:
+        """Of the pictures: 1 (grey), 3 (RGB) or 4 (RGB and alpha)."""
+        return self.generator_arguments.get("channels", 3)
+
+    @property
     def stages(self) -> tuple[int, ...]:
         """Sides of the squares, in pixels, one for each part of the run."""
         return (self.size,)
 
     def __post_init__(self) -> None:
         check(
+            (
+                self.channels in (1, 3, 4),
+                f"--generator-arguments channels {self.channels}: pictures have 1 (grey), 3 (RGB) or 4 (with alpha)",
+            ),
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
             (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
             (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
             (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
+            (
+                self.discriminator_learning_rate >= 0,
+                f"--discriminator-learning-rate {self.discriminator_learning_rate} must be 0 or more",
+            ),
             (0 <= self.beta1 < 1, f"--beta1 {self.beta1} must be at least 0 and below 1"),
             (0 <= self.beta2 < 1, f"--beta2 {self.beta2} must be at least 0 and below 1"),
             (self.warmup_images >= 0, f"--warmup-images {self.warmup_images} must be 0 or more"),
@@ -137,6 +168,20 @@ class TrainingConfig:
             (self.checkpoint_minutes >= 0, f"--checkpoint-minutes {self.checkpoint_minutes} must be 0 or more"),
             (self.keep >= 1, f"--keep {self.keep}: keep at least the newest checkpoint"),
             (0 <= self.decay_from <= 1, f"--decay-from {self.decay_from} is a fraction of the run, 0 to 1"),
+            (
+                (self.schedule == "step") == bool(self.step_at),
+                "--schedule step goes down at --step-at, which no other schedule has: give both or neither",
+            ),
+            (
+                all(0 < place < 1 for place in self.step_at) and list(self.step_at) == sorted(set(self.step_at)),
+                f"--step-at {' '.join(map(str, self.step_at))}: fractions of the run between 0 and 1, rising",
+            ),
+            (0 < self.step_factor < 1, f"--step-factor {self.step_factor} must be above 0 and below 1"),
+            (
+                1 <= self.accumulate <= self.batch and self.batch % self.accumulate == 0,
+                f"--accumulate {self.accumulate} does not divide --batch {self.batch} into equal parts",
+            ),
+            (self.clip_norm >= 0, f"--clip-norm {self.clip_norm} must be 0 or more"),
             (0 <= self.ema < 1, f"--ema {self.ema} must be at least 0 and below 1"),
             (self.workers >= 0, f"--workers {self.workers} must be 0 or more"),
             (bool(self.cache), "--cache is empty: say memory, off, or name a folder"),

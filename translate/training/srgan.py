@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from models.manifest import Manifest
-from models.zoo import build_discriminator, build_generator
+from models.zoo import build_generator
+from translate.training.adversary import Adversary
 from translate.training.config import SRGANConfig
-from translate.training.losses import VGG54, belief, full, vanilla
-from translate.training.method import Backward, Batch, Trainable, adam, backward, describe, each, frozen
+from translate.training.losses import full
+from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
+from translate.training.optimization import Means, adam, parts_of
+from translate.training.perception import Perception
+from translate.training.pool import ImagePool
+
+if TYPE_CHECKING:
+    from translate.training.damage import Degrader
 
 PIXEL_LOSSES = {"mse": nn.functional.mse_loss, "l1": nn.functional.l1_loss}
 
@@ -27,59 +35,89 @@ class SRGAN(Trainable):
         self.pixel_loss = PIXEL_LOSSES[config.pixel_loss]
         self.g = build_generator(config.generator, **config.generator_arguments).to(device)
         self.g_optimizer = adam(config, self.g)
+        self.perception: Perception | None = None
         super().__init__({"g": self.g}, {"g": self.g_optimizer})
+        self.degrade: Degrader | None = None
+        if config.degradations:
+            from translate.training.damage import Degrader  # kornia takes seconds to import
+
+            self.degrade = Degrader(
+                config.degradations,
+                config.shrink,
+                config.dither_chance,
+                self.g.scale,
+                config.seed + 5,
+                config.accumulate,
+            )
+            self.memories["degrade"] = self.degrade
         if config.stage == "adversarial":
+            self.rival = Adversary(config)
             crop = {"size": config.size} if config.discriminator == "vgg" else {}  # the others take any
-            self.d = build_discriminator(config.discriminator, **{**crop, **config.discriminator_arguments}).to(device)
+            self.d = self.rival.discriminator(device, channels=self.g.channels, **crop)
             self.d_optimizer = adam(config, self.d)
+            self.pool = ImagePool(config.pool, config.seed + 1)
             self.networks["d"], self.optimizers["d"] = self.d, self.d_optimizer
-            self.features = VGG54().to(device) if config.perceptual_weight > 0 else None
+            self.memories |= {"pool": self.pool, "r1": self.rival.r1, "rival": self.rival}
+            if config.perceptual_weight > 0:
+                self.perception = Perception(config.perceptual_features, config.perceptual_distance).to(device)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of the stage that the settings name."""
+        if self.degrade is not None:
+            batch = Batch(self.degrade(batch.b), batch.b)
         return self.pixel_step(batch) if self.config.stage == "pixel" else self.adversarial_step(batch)
 
     def pixel_step(self, batch: Batch) -> dict[str, Tensor]:
         """Stage 1 (SRResNet): min |G(low) - high|, eq. 4."""
-        low, high = batch
-        loss = self.pixel_loss(full(self.g(low)), high)
+        losses = Means()
         self.g_optimizer.zero_grad()
-        self.backward(loss)
+        for share, (low, high) in parts_of(batch, self.config.accumulate):
+            loss = self.pixel_loss(full(self.g(low)), high)
+            self.backward(share * loss)
+            losses.add(share, {"g_pixel": loss})
         self.g_optimizer.step()
-        return {"g_pixel": loss.detach()}
+        return losses.values
 
     def adversarial_step(self, batch: Batch) -> dict[str, Tensor]:
         """Stage 2 (SRGAN), eq. 2 and 3."""
-        low, high = batch
-        config = self.config
-        fake = full(self.g(low))
+        config, losses, fakes = self.config, Means(), []
+        parts = parts_of(batch, config.accumulate)
+        self.rival.begin()
 
         # Generator: min perceptual + 1e-3 GAN (+ pixel)
-        pixel = self.pixel_loss(fake, high)
-        loss = config.pixel_weight * pixel
-        losses = {"g_pixel": pixel}
-        if self.features is not None:
-            losses["g_perceptual"] = nn.functional.mse_loss(full(self.features(fake)), full(self.features(high)))
-            loss = loss + config.perceptual_weight * losses["g_perceptual"]
-        with frozen(self.d):
-            losses["g_gan"] = vanilla(self.d(fake), real=True)
         self.g_optimizer.zero_grad()
-        self.backward(loss + config.adversarial_weight * losses["g_gan"])
+        for share, (low, high) in parts:
+            fake = full(self.g(low))
+            found = {"g_pixel": self.pixel_loss(fake, high)}
+            loss = config.pixel_weight * found["g_pixel"]
+            if self.perception is not None:
+                found["g_perceptual"] = self.perception(fake, high)
+                loss = loss + config.perceptual_weight * found["g_perceptual"]
+            with frozen(self.d):
+                found["g_gan"] = self.rival.fooled(self.d, fake, high)
+            self.backward(share * (loss + config.adversarial_weight * found["g_gan"]))
+            losses.add(share, found)
+            fakes.append(fake.detach())
         self.g_optimizer.step()
 
-        # Discriminator: original -> 1, fake -> 0
-        real_logits, fake_logits = each(self.d, high, fake.detach())
-        losses["d_real"], losses["d_fake"] = vanilla(real_logits, real=True), vanilla(fake_logits, real=False)
-        self.verdicts = {"D(real)": belief(real_logits), "D(fake)": belief(fake_logits)}
+        # Discriminator: original from (earlier) fake
         self.d_optimizer.zero_grad()
-        self.backward(losses["d_real"] + losses["d_fake"])
+        for (share, (_, high)), fake in zip(parts, fakes, strict=True):
+            old = self.pool.swap(fake)
+            d_real, d_fake = self.rival.told_apart("D", self.d, high, old)
+            penalties = self.rival.penalties(self.d, high, old)
+            self.backward(share * (d_real + d_fake + sum(penalties.values())))
+            losses.add(share, {"d_real": d_real, "d_fake": d_fake, **penalties})
         self.d_optimizer.step()
-        return {name: loss.detach() for name, loss in losses.items()}
+
+        self.verdicts = self.rival.verdicts
+        return losses.values
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """The one generator."""
         source, target = self.config.source or "small pictures", self.config.target or "the same, larger"
-        return {"g": (self.g, describe(self.g, self.config, "super-resolution", source, target))}
+        judges = self.perception.judges if self.perception else {}
+        return {"g": (self.g, describe(self.g, self.config, "super-resolution", source, target, judges))}
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Bicubic, result, original."""
