@@ -55,6 +55,8 @@ class Settings:
     """How often each engine gets its turn."""
     photograph: Path = PHOTOGRAPHS / "photographs/cat.jpg"
     """What is translated, at several sizes."""
+    case: str = ""
+    """Only the cases whose title holds this, such as 256."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ def main(settings: Settings) -> None:
         "network and picture", "engine", "seconds", "x PyTorch", "x ONNX Runtime", "share of peak", "PSNR, dB"
     )
     with tempfile.TemporaryDirectory() as folder:
-        for case in CASES:
+        for case in (case for case in CASES if settings.case in case.title):
             measure(case, settings, Path(folder), table)
     console = Console(width=140)
     console.print(table)

@@ -16,16 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import tyro
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
+from tyro.conf import UseAppendAction
 
 from translate.inference import Translator
-from translate.metrics.similarity import psnr
+from translate.metrics.features import FeatureNetwork, open_features
+from translate.metrics.scoring import to_unit
+from translate.metrics.similarity import psnr, ssim
 from translate.training.data import hold_out, list_pictures, load_rgb
-from translate.training.degrade import shrink
+from translate.training.degrade import jpeg, palette, shrink
 
 Pixels = NDArray[np.uint8]
 Upscale = Callable[[Pixels], Pixels]
@@ -35,18 +39,20 @@ SHEET_SIDE = 160
 
 @dataclass(frozen=True)
 class Settings:
-    """Measure a x4 model on game textures."""
+    """Measure x4 models on game textures."""
 
     data: Path
     """Folder with train/ and pairs/."""
-    model: str = "texture-x4"
-    """Name or path of the model."""
+    model: UseAppendAction[tuple[str, ...]] = ()
+    """Name or path of a model; may be repeated. texture-x4 if none."""
     device: str = "auto"
     """As in `translate run`."""
+    features: Path | None = None
+    """Weights of SqueezeNet 1.1 or another network, for a perceptual distance."""
     validation: int = 40
     """How many textures of train/ the training kept aside."""
     sheet: Path | None = None
-    """Also write a picture of some of them: input, bicubic, model, original."""
+    """Also write a picture of some of them: input, bicubic, models, original."""
     show: tuple[str, ...] = ()
     """File names for the sheet; the first six if none."""
 
@@ -56,12 +62,12 @@ def resample(kernel: Image.Resampling) -> Upscale:
     return lambda low: np.asarray(Image.fromarray(low).resize((low.shape[1] * SCALE, low.shape[0] * SCALE), kernel))
 
 
-def validation_pairs(folder: Path, count: int) -> Iterator[tuple[str, Pixels, Pixels]]:
-    """(name, low, high) of the textures that training kept aside."""
+def validation_pairs(folder: Path, count: int, damage: Upscale) -> Iterator[tuple[str, Pixels, Pixels]]:
+    """(name, low, high) of the textures that training kept aside, box-shrunk and damaged."""
     for file in hold_out(list_pictures(folder), count)[1]:
         high = load_rgb(file)
         high = np.ascontiguousarray(high[: high.shape[0] // SCALE * SCALE, : high.shape[1] // SCALE * SCALE])
-        yield file.name, shrink(high, SCALE, "box"), high
+        yield file.name, damage(shrink(high, SCALE, "box")), high
 
 
 def shipped_pairs(folder: Path) -> Iterator[tuple[str, Pixels, Pixels]]:
@@ -86,51 +92,68 @@ def write_sheet(path: Path, rows: list[dict[str, Pixels]]) -> None:
     sheet.save(path, optimize=True)
 
 
+def pile(settings: Settings) -> dict[str, Iterator[tuple[str, Pixels, Pixels]]]:
+    """What is measured, by its title."""
+    damages: dict[str, Upscale] = {
+        "box-shrunk": lambda low: low,
+        "and of 32 colours": lambda low: palette(low, 32, dither=False),
+        "and JPEG of quality 80": lambda low: jpeg(low, 80),
+    }
+    sets = {
+        f"{settings.validation} validation textures, {name}": validation_pairs(
+            settings.data / "train", settings.validation, damage
+        )
+        for name, damage in damages.items()
+    }
+    return sets | {
+        f"{folder.name}, 32 to 128": shipped_pairs(folder) for folder in sorted((settings.data / "pairs").glob("*"))
+    }
+
+
 def main(settings: Settings) -> None:
     """Print the table."""
-    translator = Translator.open(settings.model, device=settings.device)
     methods: dict[str, Upscale] = {
         "nearest": resample(Image.Resampling.NEAREST),
         "bicubic": resample(Image.Resampling.BICUBIC),
         "lanczos": resample(Image.Resampling.LANCZOS),
-        settings.model: translator,
     }
-    sets: dict[str, Iterator[tuple[str, Pixels, Pixels]]] = {
-        f"{settings.validation} validation textures, box-shrunk": validation_pairs(
-            settings.data / "train", settings.validation
-        )
-    }
-    for folder in sorted((settings.data / "pairs").glob("*")):
-        sets[f"{folder.name}, 32 to 128"] = shipped_pairs(folder)
+    models = settings.model or ("texture-x4",)
+    for model in models:
+        methods[Path(model).stem] = Translator.open(model, device=settings.device)
+    network = open_features(settings.features) if settings.features else None
 
-    table = Table(
-        "pictures", "count", *methods, "over bicubic", "seconds", title=f"RGB PSNR in dB, {translator.device}"
-    )
+    distance = f"distance ({network.title})" if network else "distance"
+    table = Table("pictures", "by", "PSNR, dB", "over bicubic", "SSIM", distance, "seconds", title="RGB, mean")
     shown: list[dict[str, Pixels]] = []
-    for title, pictures in sets.items():
-        scores: dict[str, list[float]] = {name: [] for name in methods}
-        seconds = 0.0
+    for title, pictures in pile(settings).items():
+        scores: dict[str, list[tuple[float, ...]]] = {name: [] for name in methods}
         for name, low, high in pictures:
             row: dict[str, Any] = {"input": resample(Image.Resampling.NEAREST)(low)}
             for method, upscale in methods.items():
                 start = time.perf_counter()
                 row[method] = upscale(low)
-                seconds += (time.perf_counter() - start) * (method == settings.model)
-                scores[method].append(psnr(row[method], high))
+                seconds = time.perf_counter() - start
+                near = float("nan") if network is None else perceptual(network, row[method], high)
+                scores[method].append((psnr(row[method], high), ssim(row[method], high), near, seconds))
             if name in settings.show or (not settings.show and len(shown) < 6):
-                shown.append({key: row[key] for key in ("input", "bicubic", settings.model)} | {"original": high})
-        means = {name: float(np.mean(values)) for name, values in scores.items()}
-        over = means[settings.model] - means["bicubic"]
-        table.add_row(
-            title,
-            str(len(scores["bicubic"])),
-            *(f"{mean:.2f}" for mean in means.values()),
-            f"{over:+.2f}",
-            f"{seconds:.1f}",
-        )
+                columns = ("input", "bicubic", *list(methods)[3:])
+                shown.append({key: row[key] for key in columns} | {"original": high})
+        means = {name: np.mean(values, axis=0) for name, values in scores.items()}
+        for method, (fidelity, alike, near, seconds) in means.items():
+            over = fidelity - means["bicubic"][0]
+            first = f"{len(scores[method])} x {title}" if method == "nearest" else ""
+            table.add_row(
+                *(first, method, f"{fidelity:.2f}", f"{over:+.2f}", f"{alike:.3f}", f"{near:.2f}", f"{seconds:.3f}")
+            )
     Console(width=140).print(table)
     if settings.sheet:
         write_sheet(settings.sheet, shown)
+
+
+def perceptual(network: FeatureNetwork, result: Pixels, target: Pixels) -> float:
+    """Squared distance of features of unit length, summed over the network's layers."""
+    with torch.no_grad():
+        return float(network.distance(to_unit(result)[None], to_unit(target)[None]))
 
 
 if __name__ == "__main__":

@@ -265,7 +265,7 @@ def test_a_run_can_start_from_another_generator(data: Path, tmp_path: Path) -> N
     generator, manifest = load_checkpoint(weights)
     save_checkpoint(weights, generator, dataclasses.replace(manifest, judges={"VGG-19": "a file"}))
     second = train(
-        srgan(data, tmp_path / "second", start_from=weights, stage="adversarial", perceptual_weight=0.0,
+        srgan(data, tmp_path / "second", start_from=first, stage="adversarial", perceptual_weight=0.0,
               size=32, discriminator_arguments={"width": 4}, learning_rate=1e-12)
     )  # fmt: skip
     before, after = load_file(weights), load_file(second / "checkpoints" / "000000012" / "g.safetensors")

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError, TranslateError
 from models.layers import Generator
@@ -199,11 +200,15 @@ def check_discriminators(method: Method, config: TrainingConfig) -> None:
 def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, str]:
     """Copy the weights of a checkpoint into the run's generator. Returns its `Manifest.judges`, which judged them.
 
+    Args:
+        path: a .safetensors file, or a run folder, whose newest checkpoint is meant.
     Raises:
         TrainingError: several generators, or another network than the settings name.
+        UsageError: nothing there.
     """
     if len(method.generators()) > 1:
         raise TrainingError("--start-from names one generator; this method trains several.")
+    path = find_checkpoint(path)
     loaded, manifest = load_checkpoint(path)
     ours = (config.generator, config.generator_arguments)
     theirs = (manifest.generator, manifest.arguments)

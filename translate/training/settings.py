@@ -44,7 +44,7 @@ class TrainingConfig:
     resume: bool = False
     """Go on from the last checkpoint in the run folder."""
     start_from: Path | None = None
-    """A .safetensors checkpoint whose weights the generator starts with."""
+    """Run, or .safetensors checkpoint, whose weights the generator starts with."""
     name: str = ""
     """Name of the model in its Manifest; the run folder's name if empty."""
     source: str = ""
