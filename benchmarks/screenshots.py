@@ -7,18 +7,14 @@ needs Chromium, and the extra `dev`.
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.started import ROOT, started
+
 PICTURE = ROOT / "examples/sprites/skull.png"
 OUT = ROOT / "docs/screenshot.png"
-START = "from translate.cli import main; raise SystemExit(main(['app', '--port', '17990']))"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -27,16 +23,8 @@ def main() -> None:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         raise SystemExit("screenshots need Chromium: apt-get install chromium")
-    with subprocess.Popen([sys.executable, "-c", START], cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr
-            said = next((line for line in server.stderr if "The page is at" in line), "")
-            found = re.search(r"http://\S+", said)
-            if found is None:
-                raise SystemExit("the server did not start.")
-            photograph(found[0], program)
-        finally:
-            server.terminate()
+    with started("--port", "17990") as (address, _):
+        photograph(address, program)
     print(f"{OUT.relative_to(ROOT)}: {OUT.stat().st_size:,} bytes")
 
 

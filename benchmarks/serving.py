@@ -12,13 +12,9 @@ from __future__ import annotations
 
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,11 +25,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.started import started
 from translate.batch import run
 from translate.config import RunConfig
-
-ROOT = Path(__file__).parents[1]
-START = "from translate.cli import main; raise SystemExit(main(['app', '--port', '17960', '--device', 'cpu']))"
 
 
 @dataclass(frozen=True)
@@ -58,21 +52,6 @@ class Told:
     """Of each picture sent."""
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def served() -> Iterator[tuple[str, int]]:
-    """Address and process of a started server."""
-    with subprocess.Popen([sys.executable, "-c", START], cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr
-            said = next((line for line in server.stderr if "The page is at" in line), "")
-            found = re.search(r"http://\S+", said)
-            if found is None:
-                raise SystemExit("the server did not start.")
-            yield found[0], server.pid
-        finally:
-            server.terminate()
 
 
 def visit(address: str, settings: Settings, number: int, until: float, told: Told, work: Path) -> None:
@@ -105,7 +84,7 @@ def main(settings: Settings) -> None:
     told, memory = Told(), []
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
-        with served() as (address, process):
+        with started("--port", "17960", "--device", "cpu") as (address, process):
             until = time.monotonic() + settings.seconds
             visitors = [
                 threading.Thread(target=visit, args=(address, settings, number, until, told, work))

@@ -13,10 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from models.checkpoint import save_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
@@ -79,18 +77,12 @@ def dropout(data: Path, out: Path, **settings: Any) -> TrainingConfig:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for pile in ("trainA", "trainB"):
-        (folder / pile).mkdir()
-        for index in range(7):
-            pixels = np.random.default_rng(index).integers(0, 256, (32, 64, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / pile / f"{index}.png")
+def data(piles: Path) -> Path:
     torch.manual_seed(1)
     generator: Any = build_generator("msrresnet_x4", **PLAIN_SR["generator_arguments"])
-    config = srgan(folder, folder / "g")
-    save_checkpoint(folder / "g.safetensors", generator, describe(generator, config, "super-resolution", "a", "b"))
-    return folder
+    config = srgan(piles, piles / "g")
+    save_checkpoint(piles / "g.safetensors", generator, describe(generator, config, "super-resolution", "a", "b"))
+    return piles
 
 
 class Together:
