@@ -71,6 +71,8 @@ class Settings:
     """As in `translate run`."""
     rounds: int | None = None
     """10 if not given, 50 for kill."""
+    bare: int | None = None
+    """Rounds after which the calls are made again without files. If not given, all of them."""
     out: Annotated[Path, tyro.conf.arg(help="Used by the processes themselves.")] = Path("out")
 
 
@@ -175,7 +177,8 @@ def measured(settings: Settings, pictures: Path, work: Path) -> Table:
     opened = Chain.open([settings.model], settings.device, size=settings.size)
     folders = sorted(path for path in pictures.iterdir())
     rounds = min(settings.rounds or 10, len(folders))
-    wall = inside = bare = whole = pixels = 0.0
+    again_in = rounds if settings.bare is None else max(1, min(settings.bare, rounds))
+    wall = inside = bare = whole = beside = pixels = 0.0
     files = calls = 0
     opened(np.zeros((32, 32, 3), np.uint8))  # compiled before the clock starts
     for number in track(range(rounds), description="rounds", console=Console(stderr=True), transient=True):
@@ -190,15 +193,17 @@ def measured(settings: Settings, pictures: Path, work: Path) -> Table:
         report = run(config, chain)
         assert report.exit_code == 0, report
         wall, files, pixels = wall + report.seconds, files + len(report.outcomes), pixels + report.megapixels
-        start = time.perf_counter()
-        for call in chain.given:
-            call(Chain(tuple(again), settings.size))
-        whole += time.perf_counter() - start
+        if number < again_in:
+            start = time.perf_counter()
+            for call in chain.given:
+                call(Chain(tuple(again), settings.size))
+            whole, beside = whole + time.perf_counter() - start, beside + report.seconds
         inside += sum(step.seconds for step in in_run)
         bare += sum(step.seconds for step in again)
         calls += sum(step.calls for step in in_run)
+        Console(stderr=True).print(f"{files} in {wall:.0f} s, bare {bare:.0f} of {beside:.0f} s: {inside / wall:.1%}")
         shutil.rmtree(config.out)
-    shares = (inside / wall, bare / wall, whole / wall)
+    shares = (inside / wall, bare / beside, whole / beside)
     columns = ("model, in the run", "model, bare", "translation, bare")
     table = Table("pictures", "megapixels", "calls of the model", *columns, title=opened.device)
     table.add_row(f"{files:,}", f"{pixels:.1f}", f"{calls:,}", *(f"{share:.1%}" for share in shares))
