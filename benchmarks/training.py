@@ -3,7 +3,7 @@
     python -m benchmarks.training [--method cyclegan] [--device cuda] [--compile] [--memory]
 
 The plain loop (plain_training.py) is float32 and eager, with one call for each forward pass, an optimizer that is not
-fused, networks not in channels_last, and loaders that decode each picture anew. First both make five updates in
+fused, networks never in channels_last, and loaders that decode each picture anew. First both make five updates in
 float64 from the same weights: how far these are apart is printed. Then they take turns, loaders included; a ratio is
 the median over rounds of the plain loop's time by the other's in the same round. Beside the plain loop in float32
 there is one in our own precision, to tell the gain of the precision from that of the code. Waiting is the share of the
@@ -126,7 +126,7 @@ def contenders(settings: Settings) -> list[Contender]:
     if own != torch.float32:
         found += [Contender("plain bf16", False, own), Contender("ours bf16", True, own)]
     if settings.compile:
-        found.append(Contender("ours compiled", True, own, compile=True))
+        found += [replace(entry, name=f"{entry.name}, compiled", compile=True) for entry in found if entry.ours]
     return found
 
 
@@ -144,8 +144,6 @@ def begin(contender: Contender, config: TrainingConfig) -> Turns:
                 loop.step(a, b)
 
         return Turns(timed(found, lambda pair: plain_step(*pair)))
-    for network in method.networks.values():
-        network.to(memory_format=torch.channels_last)
     if contender.compile:
         compile_networks(method, device)
     run = Run(method, RunFolder(config.out), config, device, [], contender.precision)

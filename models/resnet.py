@@ -125,6 +125,8 @@ class ResNetGenerator(Generator):
         resize: enlarge by `resize_up` in place of transposed convolutions; as many parameters.
         smooth: halve, enlarge or do both ("down", "up", "both") by `smooth_down` and `smooth_up` (Park et al. 2020);
             as many parameters.
+        masked: paint one channel more, a mask, through which the painting is laid over the picture (Mejjati et al.
+            2018, Tang et al. 2019): what the mask leaves out stays as it was.
     """
 
     def __init__(
@@ -135,12 +137,14 @@ class ResNetGenerator(Generator):
         norm: Norm = "instance",
         resize: bool = False,
         smooth: str = "",
+        masked: bool = False,
     ) -> None:
         super().__init__()
         if smooth not in ("", "down", "up", "both") or (resize and smooth in ("up", "both")):
             raise ConfigError(f"smooth {smooth!r} is unknown, or contradicts resize; use down, up or both.")
         smooth_first, smooth_last = smooth in ("down", "both"), smooth in ("up", "both")
         self.channels, self.scale, self.multiple, self.minimum = channels, 1, 4, 8
+        self.masked = bool(masked)
         self.normalization = normalization_of(norm)
         halves = [conv(3), conv(3, stride=2)] * 2 if smooth_first else [conv(3, stride=2)] * 2
         if smooth_last:
@@ -157,9 +161,17 @@ class ResNetGenerator(Generator):
         self.transform = nn.Sequential(*(ResidualBlock(4 * width, norm) for _ in range(blocks)))
         enlarged = smooth_up if smooth_last else resize_up if resize else up
         self.decode = nn.Sequential(
-            enlarged(4 * width, 2 * width, norm), enlarged(2 * width, width, norm), to_image(width, channels)
+            enlarged(4 * width, 2 * width, norm), enlarged(2 * width, width, norm), to_image(width, channels + masked)
         )
         normal_init(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.decode(self.transform(self.encode(image)))
+        return self.painted(self.transform(self.encode(image)), image)
+
+    def painted(self, features: Tensor, image: Tensor) -> Tensor:
+        """The result, of what the residual blocks found in the picture."""
+        painting: Tensor = self.decode(features)
+        if not self.masked:
+            return painting
+        painting, mask = painting[:, :-1], (painting[:, -1:] + 1) / 2
+        return image + mask * (painting - image)

@@ -29,6 +29,7 @@ GENERATORS: dict[str, Callable[..., Generator]] = {
     "resnet_6blocks": partial(ResNetGenerator, blocks=6),
     "resnet_9blocks": partial(ResNetGenerator, blocks=9),
     "resnet_6blocks_resize": partial(ResNetGenerator, blocks=6, resize=True),
+    "resnet_6blocks_masked": partial(ResNetGenerator, blocks=6, resize=True, masked=True),
     "srresnet_x2": partial(SRResNet, scale=2),
     "srresnet_x4": partial(SRResNet, scale=4),
     "srresnet_x8": partial(SRResNet, scale=8),

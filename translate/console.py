@@ -207,9 +207,10 @@ def print_evaluation(found: Evaluation) -> None:
     """One line a metric, beside what costs nothing."""
     print(f"{found.model} on {found.device}: {found.pictures:,} pictures of {found.inputs} against {found.references}")
     print(f"{found.protocol}; {found.seconds:.1f} s of translation")
-    table = new_table("metric", "model", "baseline")
-    for name, value in found.metrics.items():
-        table.add_row(name, f"{value:.4g}", f"{found.baseline[name]:.4g}" if name in found.baseline else "")
+    table = new_table("metric", "model", "baseline", *found.published)
+    columns = [found.metrics, found.baseline, *found.published.values()]
+    for name in found.metrics:
+        table.add_row(name, *(f"{scores[name]:.4g}" if name in scores else "" for scores in columns))
     show_table(table)
 
 

@@ -33,6 +33,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "resnet_6blocks": {"width": 8, "blocks": 2},
     "resnet_9blocks": {"width": 4, "blocks": 3},
     "resnet_6blocks_resize": {"width": 8, "blocks": 2},
+    "resnet_6blocks_masked": {"width": 8, "blocks": 2},
     "unet_128": {"width": 4},
     "unet_256": {"width": 4},
 }

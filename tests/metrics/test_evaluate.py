@@ -73,6 +73,30 @@ def test_enlargement(tmp_path: Path, features: Path) -> None:
     assert found.metrics["PSNR (RGB)"] < found.baseline["PSNR (RGB)"]
 
 
+def test_published_figures_stand_beside_ours_where_the_protocol_is_theirs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "Set5", crops(5))
+    model = str(make_model(tmp_path / "model.onnx", paint="identity"))
+    theirs: dict[str, Any] = {
+        "model": model,
+        "data": tmp_path / "Set5",
+        "device": "cpu",
+        "shrink": "bicubic",
+        "border": 4,
+    }
+    found = evaluate(EvaluateConfig(**theirs))
+    assert found.published["SRResNet (Ledig et al. 2017)"] == {"PSNR (Y)": 32.05, "SSIM (Y)": 0.902}
+    assert all(scores.keys() < found.metrics.keys() for scores in found.published.values())
+    for other in ({"shrink": "box"}, {"border": 0}, {"limit": 4}):
+        assert not evaluate(EvaluateConfig(**{**theirs, **other})).published
+    command = ["evaluate", model, "--data", str(tmp_path / "Set5"), "--shrink", "bicubic", "--border", "4", "-d", "cpu"]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "SRGAN (BasicSR)" in " ".join(told.split())
+    assert "32.05" in told
+
+
 def test_pairs(tmp_path: Path) -> None:
     """A model that changes nothing is as good as its input; the direction says which half that is."""
     left = crops(2)

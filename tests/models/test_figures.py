@@ -55,6 +55,20 @@ def test_long_skips_go_around_the_blocks():
         assert torch.allclose(network(image), expected, atol=1e-6)
 
 
+def test_a_mask_lays_the_painting_over_the_picture():
+    network = small_generator("resnet_6blocks_masked").eval()
+    last, image = network.decode[-1][1], picture(2, 3, 16, 16)
+    assert last.out_channels == 4
+    painting = network.decode(network.transform(network.encode(image)))
+    expected = image + (painting[:, 3:] + 1) / 2 * (painting[:, :3] - image)
+    assert torch.equal(network(image), expected)
+    assert not torch.allclose(expected, image, atol=0.05)
+    last.bias.data[3] = -100
+    assert torch.equal(network(image), image)
+    last.bias.data[3] = 100
+    assert torch.allclose(network(image), painting[:, :3], atol=1e-6)
+
+
 def test_unet_joins_the_encoders_features_first():
     network = build_generator("unet_128", width=4, depth=3, norm="none").eval()
     joined = []

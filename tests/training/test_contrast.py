@@ -68,9 +68,10 @@ def test_contrast_is_low_where_patches_agree_and_chance_where_they_do_not() -> N
     assert unrelated > math.log(64)
 
 
-def test_features_on_the_way_are_those_of_a_second_encoding() -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_features_on_the_way_are_those_of_a_second_encoding(masked: bool) -> None:
     torch.manual_seed(0)
-    generator = ResNetGenerator(width=4, blocks=5).double()
+    generator = ResNetGenerator(width=4, blocks=5, masked=masked).double()
     image = pictures(2, 1).double()
     encode, paint = Encoder(generator), Painter(generator)
     places = draw_places((32, 32), encode.strides, 20, torch.Generator().manual_seed(0))
@@ -168,6 +169,17 @@ def test_squares_are_kept_by_their_means() -> None:
     assert float(kept(picture + 0.25, picture, 8)) == pytest.approx(0.25)
     with pytest.raises(ConfigError, match="--keep-pixels 20 must be 1 to 16, the smallest size"):
         CUTConfig(**TINY, size=32, sizes=(16, 32), keep_pixels=20)
+
+
+def test_with_a_knee_few_strong_changes_cost_less_than_many_weak_ones() -> None:
+    picture = pictures(1, 1)
+    everywhere, somewhere = torch.full((1, 3, 32, 32), 0.1), torch.zeros(1, 3, 32, 32)
+    somewhere[..., :16, :8] = 0.8  # as much in all, over an eighth
+    assert float(kept(picture + everywhere, picture, 1)) == pytest.approx(float(kept(picture + somewhere, picture, 1)))
+    assert float(kept(picture + everywhere, picture, 1, 0.1)) == pytest.approx(0.5)
+    assert float(kept(picture + somewhere, picture, 1, 0.1)) == pytest.approx(0.8 / 0.9 / 8)
+    with pytest.raises(ConfigError, match=r"--keep-knee 0\.1 needs a --keep-weight above 0"):
+        CUTConfig(**TINY, keep_knee=0.1)
 
 
 def test_cut_keeps_what_it_is_told_to_keep() -> None:

@@ -136,23 +136,27 @@ def test_cyclegan_identity_loss_can_be_left_out(weight: float) -> None:
 
 
 def test_cyclegan_keeps_what_it_is_told_to_keep() -> None:
-    def far_after(keep_weight: float) -> float:
+    def far_after(keep_weight: float, rise: float = 0.0, done: float = 0.0) -> float:
         torch.manual_seed(0)
         a, b = photograph(32), -photograph(32)
         method = CycleGAN(
             CycleGANConfig(
                 generator="resnet_6blocks", generator_arguments={"width": 8, "blocks": 1},
                 discriminator_arguments={"width": 8, "layers": 2}, learning_rate=1e-3,
-                identity_weight=0, cycle_weight=0, keep_weight=keep_weight, **SOMEWHERE,
+                identity_weight=0, cycle_weight=0, keep_weight=keep_weight, keep_rise=rise, **SOMEWHERE,
             ),
             CPU,
         )  # fmt: skip
+        method.done = done
         losses = [method.step(Batch(a, b)) for _ in range(40)]
         assert ("g_keep" in losses[0]) == (keep_weight > 0)
         with torch.no_grad():
             return float((method.g_ab(a) - a).abs().mean())
 
     assert far_after(20.0) < 0.5 * far_after(0.0)
+    assert far_after(20.0, rise=0.5) == far_after(0.0)
+    assert far_after(20.0, rise=0.5, done=0.5) == far_after(20.0)
+    assert far_after(20.0) < far_after(20.0, rise=0.5, done=0.1) < far_after(0.0)
 
 
 @pytest.mark.parametrize("fast", [False, True])

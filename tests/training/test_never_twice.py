@@ -36,7 +36,9 @@ METHODS: dict[str, Callable[[Path, Path], TrainingConfig]] = {
         **{**SMALL, "size": 128, "load_size": 130, "generator": "unet_128", "generator_arguments": {"width": 2}},
         discriminator_arguments={"width": 2},
     ),
-    "cyclegan": lambda data, out: CycleGANConfig(data=data, out=out, diffaugment=("translation",), **TINY),
+    "cyclegan": lambda data, out: CycleGANConfig(
+        data=data, out=out, diffaugment=("translation",), keep_weight=1.0, keep_knee=0.1, keep_rise=0.8, **TINY
+    ),
     "cut": lambda data, out: CUTConfig(data=data, out=out, patches=8, flip_equivariance=True, **TINY),
     "srgan": lambda data, out: SRGANConfig(
         data=data / "trainB", out=out, generator_arguments={"width": 4, "blocks": 1}, jpeg_chance=0.5, **SMALL

@@ -126,7 +126,7 @@ def together() -> Together:
 
 def precise(configs: list[TrainingConfig]) -> None:
     """Train in float64, one run after the other, and leave the state of this process in each run folder."""
-    as_double = lambda batch, _: Batch(*(part.double() / 127.5 - 1 for part in batch))  # noqa: E731
+    as_double = lambda batch, *_: Batch(*(part.double() / 127.5 - 1 for part in batch))  # noqa: E731
     plain = run_module.fit
 
     def fit(run: Any, samples: Any) -> None:

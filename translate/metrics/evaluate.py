@@ -15,6 +15,7 @@ from models.errors import ConfigError, DataError
 from translate.config import EvaluateConfig
 from translate.inference.chain import Chain
 from translate.metrics.features import FeatureNetwork, open_features
+from translate.metrics.published import published
 from translate.metrics.scoring import Progress, Scores, compare_pairs, mean_agreement, pile_scores, resized
 from translate.metrics.similarity import Pixels
 from translate.training.data import list_pictures, load_rgb
@@ -42,6 +43,8 @@ class Evaluation:
     """Name, with the network or colour space that it is taken in -> value."""
     baseline: Scores = field(default_factory=dict)
     """The same for what costs nothing: bicubic enlargement, or the inputs as they are."""
+    published: dict[str, Scores] = field(default_factory=dict)
+    """Method -> what was published for it by the same protocol."""
     seconds: float = 0.0
     """Of translation alone."""
 
@@ -116,6 +119,7 @@ def _enlarged(
         protocol=f"shrunk {scale} times ({config.shrink}), 8 bits, {config.border} pixels of border left out; "
         "the baseline is bicubic",
         metrics=scores, baseline=baseline, seconds=seconds,
+        published=published(config.data, len(files), scale, config.shrink, config.border),
     )  # fmt: skip
 
 

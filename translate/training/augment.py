@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from translate.training.draws import Draws
+from translate.training.memory_format import in_format_of
 from translate.training.objective import Verdicts
 
 
@@ -25,9 +26,10 @@ class DiffAugment:
         self.draws = Draws(seed)
 
     def __call__(self, pictures: Tensor) -> Tensor:
+        changed = pictures
         for kind in self.kinds:
-            pictures = {"color": self.color, "translation": self.translation, "cutout": self.cutout}[kind](pictures)
-        return pictures.contiguous(memory_format=torch.channels_last) if self.kinds else pictures
+            changed = {"color": self.color, "translation": self.translation, "cutout": self.cutout}[kind](changed)
+        return in_format_of(changed, pictures)
 
     def uniform(self, pictures: Tensor, low: float, high: float) -> Tensor:
         """A number for each picture, [B, 1, 1, 1]."""

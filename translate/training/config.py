@@ -97,6 +97,12 @@ class UnpairedConfig(AdversarialConfig):
     keep_pixels: int = 1
     """Side, in pixels, of the squares over whose mean colours that distance is taken: 1 keeps every pixel, 8 leaves
     stripes free that do not change the mean."""
+    keep_knee: float = 0.0
+    """Above 0, a distance of this much (black to white is 2) costs half of the most that any can, so that changing a
+    few things much is cheaper than everything a little (after Geman & McClure 1987). 0: costs grow with distances."""
+    keep_rise: float = 0.0
+    """Fraction of the run over which that weight rises from zero: first change, then tidy up. 0: all of it from the
+    start."""
     diffaugment: tuple[Kind, ...] = ()
     """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
     `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
@@ -107,6 +113,10 @@ class UnpairedConfig(AdversarialConfig):
     def stages(self) -> tuple[int, ...]:
         return self.sizes or (self.size,)
 
+    def keep_weight_at(self, done: float) -> float:
+        """The weight when so much of the run is done, 0 to 1."""
+        return self.keep_weight * (min(1.0, done / self.keep_rise) if self.keep_rise else 1.0)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         named = " ".join(map(str, self.sizes))
@@ -115,6 +125,12 @@ class UnpairedConfig(AdversarialConfig):
             (
                 1 <= self.keep_pixels <= min(self.stages),
                 f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
+            ),
+            (self.keep_knee >= 0, f"--keep-knee {self.keep_knee} must be 0 or more"),
+            (0 <= self.keep_rise <= 1, f"--keep-rise {self.keep_rise} is a fraction of the run, 0 to 1"),
+            *(
+                (not value or self.keep_weight > 0, f"--{name} {value} needs a --keep-weight above 0")
+                for name, value in (("keep-knee", self.keep_knee), ("keep-rise", self.keep_rise))
             ),
             _for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
             (

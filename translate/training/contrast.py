@@ -60,7 +60,7 @@ class Painter(Encoder):
         for block in list(self.generator.transform)[self.blocks[-1] + 1 :]:
             now = block(now)
         seen = [patches(layer, chosen).detach() for layer, chosen in zip(features, places, strict=True)]
-        return self.generator.decode(now), seen
+        return self.generator.painted(now, image), seen
 
 
 def patches(features: Tensor, places: Tensor) -> Tensor:

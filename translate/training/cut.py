@@ -110,8 +110,8 @@ class CUT(Trainable):
             found["g_identity"] = contrast[len(a) :].mean()
         loss = found["g_gan"] + config.contrast_weight * contrast.mean()
         if config.keep_weight > 0:
-            found["g_keep"] = kept(fake, a.flip(3) if mirror else a, config.keep_pixels)
-            loss = loss + config.keep_weight * found["g_keep"]
+            found["g_keep"] = kept(fake, a.flip(3) if mirror else a, config.keep_pixels, config.keep_knee)
+            loss = loss + config.keep_weight_at(self.done) * found["g_keep"]
         return loss, found
 
     def on_device(self, places: Sequence[Tensor]) -> list[Tensor]:

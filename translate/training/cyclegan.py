@@ -87,8 +87,9 @@ class CycleGAN(Trainable):
             loss = loss + config.cycle_weight * config.identity_weight * identity
             found["g_identity"] = identity
         if config.keep_weight > 0:
-            keep = kept(fake_b, a, config.keep_pixels) + kept(fake_a, b, config.keep_pixels)
-            loss = loss + config.keep_weight * keep
+            how = config.keep_pixels, config.keep_knee
+            keep = kept(fake_b, a, *how) + kept(fake_a, b, *how)
+            loss = loss + config.keep_weight_at(self.done) * keep
             found["g_keep"] = keep
         return fake_a, fake_b, loss, found
 

@@ -13,6 +13,7 @@ from kornia.filters import filter2d
 from torch import Tensor
 
 from translate.training.draws import Draws
+from translate.training.memory_format import in_format_of
 from translate.training.settings_damage import Damage, parse_damage
 
 RADIUS = 10
@@ -82,7 +83,7 @@ class Degrader:
             if pictures.shape[2:] != small:
                 pictures = self.resized(pictures, small)
             low = (pictures.clamp(0, 1) * 255).round() / 127.5 - 1
-        return low.contiguous(memory_format=torch.channels_last)
+        return in_format_of(low, high)
 
     def damaged(self, pictures: Tensor, damage: Damage) -> Tensor:
         """Those of the batch that chance chooses, by a strength for each."""

@@ -57,14 +57,12 @@ def to_tensor(image: Pixels) -> Tensor:
     return torch.from_numpy(image.transpose(2, 0, 1).copy())
 
 
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """uint8 -> float in [-1, 1] on the device, channels last (what convolutions there like best)."""
-    return Batch(
-        *(
-            part.to(device, non_blocking=True).to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
-            for part in batch
-        )
-    )
+def to_device(
+    batch: Batch, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format
+) -> Batch:
+    """uint8 -> float in [-1, 1] on the device."""
+    moved = (part.to(device, non_blocking=True) for part in batch)
+    return Batch(*(part.to(torch.float32, memory_format=memory_format) / 127.5 - 1 for part in moved))
 
 
 def as_rgb(pictures: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from translate.training.folder import RunFolder
 from translate.training.guard import Trail, check_weights, gradient_norms, is_out_of_memory, out_of_memory
 from translate.training.health import Watch, measure, verdict_gaps
 from translate.training.live import Live, live, tensorboard
+from translate.training.memory_format import choose_memory_format
 from translate.training.method import Batch, Method
 from translate.training.optimization import learning_rates, set_learning_rates
 from translate.training.scaling import LossScale
@@ -54,6 +55,10 @@ class Run:
         self.method, self.folder, self.config, self.device = method, folder, config, device
         self.precision, self.scale = precision, scale
         self.validation = validation
+        generators = [network for network, _ in method.generators().values()]
+        self.memory_format = choose_memory_format(generators, device, precision)
+        for network in method.networks.values():
+            network.to(memory_format=self.memory_format)
         self.ema = Ema({name: network for name, (network, _) in method.generators().items()}, config.ema)
         self.images = 0
         self.steps = 0
@@ -70,6 +75,7 @@ class Run:
     def step(self, batch: Batch) -> None:
         """One update at the learning rate of this place in the run."""
         set_learning_rates(self.method.optimizers, self.images, self.config)
+        self.method.done = self.images / self.config.images
         losses = self.update(batch)
         processes.average_statistics(self.method.networks.values())
         self.ema.update()
@@ -84,7 +90,7 @@ class Run:
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """One step of the method, in the run's precision."""
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            return self.method.step(to_device(batch, self.device))
+            return self.method.step(to_device(batch, self.device, self.memory_format))
 
     def log(self, board: SummaryWriter | None, shown: Live) -> None:
         """Means since the last line, over all processes.
@@ -150,7 +156,7 @@ class Run:
     def columns(self, batch: Batch) -> Columns:
         """A row of the sample sheet."""
         with evaluating(*self.ema.averages.values()):  # as exported: BatchNorm must neither use nor learn these
-            pictures = self.method.pictures(to_device(batch, self.device), self.ema.averages)
+            pictures = self.method.pictures(to_device(batch, self.device, self.memory_format), self.ema.averages)
         return {name: as_rgb(part) for name, part in pictures.items()}
 
     def state(self) -> dict[str, Any]:

@@ -14,10 +14,15 @@ def full(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def kept(result: Tensor, picture: Tensor, pixels: int) -> Tensor:
+def kept(result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0) -> Tensor:
     """Mean distance of the mean colours of squares (self-regularization with a feature transform, Shrivastava et al.
-    2017, eq. 4). Both [B, C, H, W]; what is left over at the right and lower edge is not looked at."""
-    return F.avg_pool2d(full(result - picture), pixels).abs().mean()
+    2017, eq. 4). Both [B, C, H, W]; what is left over at the right and lower edge is not looked at.
+
+    Args:
+        knee: above 0, d / (d + knee) is taken in place of each distance d, so that distances well above count alike.
+    """
+    distances = F.avg_pool2d(full(result) - full(picture), pixels).abs()
+    return (distances / (distances + knee) if knee else distances).mean()
 
 
 def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Tensor:

@@ -38,6 +38,8 @@ class Method(Protocol):
     networks: dict[str, nn.Module]
     """Everything that is trained, by the name it has in the checkpoint."""
     optimizers: dict[str, optim.Optimizer]
+    done: float
+    """How much of the run is, 0 to 1: set before each step, for weights that change."""
     verdicts: dict[str, Tensor]
     """Of the last step: D(real) and D(fake), on a scale where 1 is real and 0 fake, where the objective has one."""
 
@@ -84,6 +86,7 @@ class Trainable:
         self.networks = networks
         self.optimizers = optimizers
         self.memories = memories
+        self.done = 0.0
         self.verdicts: dict[str, Tensor] = {}
 
     def forwards(self) -> Iterable[nn.Module]:

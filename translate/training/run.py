@@ -67,8 +67,6 @@ def train_joined(config: TrainingConfig) -> Path:
     judges: dict[str, str] = {}
     if config.start_from is not None and checkpoint is None:
         judges = start_from(config.start_from, method, config)
-    for network in method.networks.values():
-        network.to(memory_format=torch.channels_last)
     for optimizer in method.optimizers.values():
         optimizer.register_step_pre_hook(processes.average_gradients)
         if scale:

@@ -1,0 +1,62 @@
+"""What the loop hands to a method: how far the run is, and pictures and weights in the order that is fast."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from translate.training import train
+from translate.training.config import CycleGANConfig, SRGANConfig
+from translate.training.cyclegan import CycleGAN
+from translate.training.memory_format import in_format_of
+from translate.training.method import Batch
+from translate.training.srgan import SRGAN
+
+SMALL: dict[str, Any] = {
+    "images": 8, "batch": 2, "size": 16, "workers": 0, "device": "cpu",
+    "generator_arguments": {"width": 2, "blocks": 1}, "discriminator_arguments": {"width": 2, "layers": 1},
+}  # fmt: skip
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, bool, bool]]:
+    """Of each step: how much of the run was done; whether its pictures, and its weights, were channels_last."""
+    seen: list[tuple[float, bool, bool]] = []
+    for kind in (CycleGAN, SRGAN):
+        plain = kind.step
+
+        def step(self: Any, batch: Batch, plain: Any = plain) -> dict[str, Tensor]:
+            weights = [weight for weight in next(iter(self.networks.values())).parameters() if weight.ndim == 4]
+            seen.append((self.done, by_pixel(batch.a), by_pixel(weights[1])))
+            return plain(self, batch)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(kind, "step", step)
+    return seen
+
+
+def by_pixel(tensor: Tensor) -> bool:
+    return tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("fp32", False), ("bf16", True)])
+def test_cyclegan_is_channels_last_in_16_bits_only(
+    precision: Any, expected: bool, piles: Path, tmp_path: Path, steps: list[tuple[float, bool, bool]]
+) -> None:
+    train(CycleGANConfig(data=piles, out=tmp_path, load_size=18, precision=precision, **SMALL))
+    assert steps == [(done, expected, expected) for done in (0.0, 0.25, 0.5, 0.75)]
+
+
+def test_super_resolution_is_channels_last(piles: Path, tmp_path: Path, steps: list[tuple[float, bool, bool]]) -> None:
+    settings = {**SMALL, "size": 32, "discriminator_arguments": {}}
+    train(SRGANConfig(data=piles / "trainB", out=tmp_path, precision="fp32", **settings))
+    assert [(pictures, weights) for _, pictures, weights in steps] == [(True, True)] * 4
+
+
+def test_pictures_are_put_in_the_order_of_others() -> None:
+    plain = torch.rand(2, 3, 4, 5)
+    ordered = plain.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(in_format_of(plain, ordered), plain)
+    assert by_pixel(in_format_of(plain, ordered))
+    assert not by_pixel(in_format_of(ordered, plain))
