@@ -79,12 +79,14 @@ def load_checkpoint(path: str | Path) -> tuple[Generator, Manifest]:
     """
     from safetensors.torch import load_file
 
+    from models.zoo import build_generator
+
     path = Path(path)
     manifest = read_manifest(path)
-    generator = _empty_generator(path, manifest)
     state = load_file(path)
-    _check_state(path, state, generator)
-    generator.to_empty(device="cpu").load_state_dict(state)
+    _check_state(path, state, _empty_generator(path, manifest))
+    generator = build_generator(manifest.generator, **manifest.arguments)  # with the buffers that no file holds
+    generator.load_state_dict(state)
     return generator.eval(), manifest
 
 

@@ -126,7 +126,8 @@ class ResNetGenerator(Generator):
         smooth: halve, enlarge or do both ("down", "up", "both") by `smooth_down` and `smooth_up` (Park et al. 2020);
             as many parameters.
         masked: paint one channel more, a mask, through which the painting is laid over the picture (Mejjati et al.
-            2018, Tang et al. 2019): what the mask leaves out stays as it was.
+            2018, Tang et al. 2019): what the mask leaves out stays as it was. In training mode the mask is no lower
+            than the buffer `shown`, 0 if nobody sets it: early on a low mask would leave nothing to learn from.
     """
 
     def __init__(
@@ -145,6 +146,8 @@ class ResNetGenerator(Generator):
         smooth_first, smooth_last = smooth in ("down", "both"), smooth in ("up", "both")
         self.channels, self.scale, self.multiple, self.minimum = channels, 1, 4, 8
         self.masked = bool(masked)
+        self.shown: Tensor
+        self.register_buffer("shown", torch.zeros(()), persistent=False)
         self.normalization = normalization_of(norm)
         halves = [conv(3), conv(3, stride=2)] * 2 if smooth_first else [conv(3, stride=2)] * 2
         if smooth_last:
@@ -165,6 +168,18 @@ class ResNetGenerator(Generator):
         )
         normal_init(self)
 
+    def begin_unmasked(self, other: nn.Module) -> bool:
+        """Take the weights of a network that is the same but for the mask; whether it is."""
+        ours, theirs = self.state_dict(), other.state_dict()
+        more = {name for name in ours.keys() & theirs.keys() if ours[name].shape != theirs[name].shape}
+        last = {f"decode.2.1.{name}" for name in ("weight", "bias")}
+        if not self.masked or ours.keys() != theirs.keys() or more != last:
+            return False
+        if any(ours[name][:-1].shape != theirs[name].shape for name in last):
+            return False
+        self.load_state_dict(theirs | {name: torch.cat([theirs[name], ours[name][-1:]]) for name in last})
+        return True
+
     def forward(self, image: Tensor) -> Tensor:
         return self.painted(self.transform(self.encode(image)), image)
 
@@ -174,4 +189,6 @@ class ResNetGenerator(Generator):
         if not self.masked:
             return painting
         painting, mask = painting[:, :-1], (painting[:, -1:] + 1) / 2
+        if self.training:
+            mask = self.shown + (1 - self.shown) * mask
         return image + mask * (painting - image)

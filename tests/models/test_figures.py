@@ -69,6 +69,30 @@ def test_a_mask_lays_the_painting_over_the_picture():
     assert torch.allclose(network(image), painting[:, :3], atol=1e-6)
 
 
+def test_a_mask_may_be_opened_while_training():
+    network, image = small_generator("resnet_6blocks_masked"), picture(2, 3, 16, 16)
+    network.decode[-1][1].bias.data[3] = -100
+    for shown in (0.0, 0.25, 1.0):
+        network.train().shown.fill_(shown)
+        painting = network.decode(network.transform(network.encode(image)))[:, :3]
+        assert torch.allclose(network(image), image + shown * (painting - image), atol=1e-6)
+        assert torch.equal(network.eval()(image), image)
+
+
+def test_a_mask_is_added_to_a_network_without():
+    masked, plain = small_generator("resnet_6blocks_masked"), small_generator("resnet_6blocks_resize")
+    nn.init.normal_(plain.decode[-1][1].weight)
+    own = masked.decode[-1][1].weight[3:].clone()
+    assert masked.begin_unmasked(plain)
+    masked.train().shown.fill_(1)
+    image = picture(1, 3, 16, 16)
+    assert torch.allclose(masked(image), plain(image), atol=1e-6)
+    assert torch.equal(masked.decode[-1][1].weight[3:], own)
+    assert not plain.begin_unmasked(masked)
+    for other in (small_generator("resnet_6blocks"), build_generator("resnet_6blocks_resize", width=4, blocks=2)):
+        assert not masked.begin_unmasked(other)
+
+
 def test_unet_joins_the_encoders_features_first():
     network = build_generator("unet_128", width=4, depth=3, norm="none").eval()
     joined = []

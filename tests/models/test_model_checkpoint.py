@@ -166,3 +166,11 @@ def test_half_precision_weights_are_widened(saved):
     rewrite(saved, **{key: value.half() for key, value in load_file(saved).items()})
     network, _ = load_checkpoint(saved)
     assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+
+
+def test_filters_that_no_file_holds_are_there_again(tmp_path):
+    network, manifest = described("resnet_6blocks", width=4, blocks=1, smooth="both")
+    save_checkpoint(tmp_path / "g.safetensors", network, manifest)
+    loaded, _ = load_checkpoint(tmp_path / "g.safetensors")
+    image = picture(1, 3, 16, 16)
+    assert torch.equal(loaded(image), network.eval()(image))

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from translate.training import train
-from translate.training.config import CycleGANConfig, SRGANConfig
+from translate.training.config import CUTConfig, CycleGANConfig, SRGANConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.memory_format import in_format_of
 from translate.training.method import Batch
@@ -60,3 +61,28 @@ def test_pictures_are_put_in_the_order_of_others() -> None:
     assert torch.equal(in_format_of(plain, ordered), plain)
     assert by_pixel(in_format_of(plain, ordered))
     assert not by_pixel(in_format_of(ordered, plain))
+
+
+def test_a_run_may_be_made_longer(piles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While the learning rate does not fall yet, it is the run that was long from the start."""
+    settings = {**SMALL, "load_size": 18, "precision": "fp32", "decay_from": 1.0}
+    for name, lengths in (("made longer", (8, 12)), ("long", (12,))):
+        for images in lengths:
+            train(CycleGANConfig(data=piles, out=tmp_path / name, resume=True, **{**settings, "images": images}))
+    assert "going on with another length: images was 8 and is now 12" in capsys.readouterr().err
+    last = "checkpoints/000000012/ab.safetensors"
+    ours, theirs = load_file(tmp_path / "made longer" / last), load_file(tmp_path / "long" / last)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_masked_generator_can_start_from_one_without(piles: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, "data": piles, "load_size": 18, "precision": "fp32", "patches": 8}
+    plain = train(CUTConfig(out=tmp_path / "plain", generator="resnet_6blocks_resize", **settings))
+    masked = CUTConfig(
+        out=tmp_path / "masked", generator="resnet_6blocks_masked", start_from=plain, learning_rate=1e-12,
+        keep_weight=1.0, keep_rise=0.5, **settings,
+    )  # fmt: skip
+    ours, theirs = (load_file(run / "checkpoints/000000008/g.safetensors") for run in (train(masked), plain))
+    ours["decode.2.1.weight"], ours["decode.2.1.bias"] = ours["decode.2.1.weight"][:3], ours["decode.2.1.bias"][:3]
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-9) for name in theirs)

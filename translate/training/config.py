@@ -101,8 +101,9 @@ class UnpairedConfig(AdversarialConfig):
     """Above 0, a distance of this much (black to white is 2) costs half of the most that any can, so that changing a
     few things much is cheaper than everything a little (after Geman & McClure 1987). 0: costs grow with distances."""
     keep_rise: float = 0.0
-    """Fraction of the run over which that weight rises from zero: first change, then tidy up. 0: all of it from the
-    start."""
+    """Fraction of the run over which that weight rises from zero: first change, then tidy up. As it rises, the mask of
+    resnet_6blocks_masked gets its say: with no rise such a generator tends to mask all of its painting, at once and for
+    good. 0: all of it from the start."""
     diffaugment: tuple[Kind, ...] = ()
     """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
     `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
@@ -113,9 +114,9 @@ class UnpairedConfig(AdversarialConfig):
     def stages(self) -> tuple[int, ...]:
         return self.sizes or (self.size,)
 
-    def keep_weight_at(self, done: float) -> float:
-        """The weight when so much of the run is done, 0 to 1."""
-        return self.keep_weight * (min(1.0, done / self.keep_rise) if self.keep_rise else 1.0)
+    def risen(self, done: float) -> float:
+        """Part of the weight that counts when so much of the run is done, both 0 to 1."""
+        return min(1.0, done / self.keep_rise) if self.keep_rise else 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

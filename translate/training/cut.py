@@ -57,6 +57,7 @@ class CUT(Trainable):
         places = draw_places((batch.a.shape[2], batch.a.shape[3]), self.encode.strides, config.patches, self.random)
         mirror = config.flip_equivariance and bool(torch.rand((), generator=self.random) < 0.5)
         self.rival.begin()
+        self.g.shown.fill_(1 - config.risen(self.done))
 
         # Discriminator: real from an (earlier) fake
         self.d_optimizer.zero_grad()
@@ -111,7 +112,7 @@ class CUT(Trainable):
         loss = found["g_gan"] + config.contrast_weight * contrast.mean()
         if config.keep_weight > 0:
             found["g_keep"] = kept(fake, a.flip(3) if mirror else a, config.keep_pixels, config.keep_knee)
-            loss = loss + config.keep_weight_at(self.done) * found["g_keep"]
+            loss = loss + config.keep_weight * config.risen(self.done) * found["g_keep"]
         return loss, found
 
     def on_device(self, places: Sequence[Tensor]) -> list[Tensor]:

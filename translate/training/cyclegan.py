@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.manifest import Manifest
+from models.resnet import ResNetGenerator
 from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.augment import DiffAugment
@@ -47,6 +48,9 @@ class CycleGAN(Trainable):
         losses, fakes = Means(), []
         parts = parts_of(batch, self.config.accumulate)
         self.rival.begin()
+        for generator in (self.g_ab, self.g_ba):
+            if isinstance(generator, ResNetGenerator):
+                generator.shown.fill_(1 - self.config.risen(self.done))
 
         self.g_optimizer.zero_grad()
         for share, (a, b) in parts:
@@ -89,7 +93,7 @@ class CycleGAN(Trainable):
         if config.keep_weight > 0:
             how = config.keep_pixels, config.keep_knee
             keep = kept(fake_b, a, *how) + kept(fake_a, b, *how)
-            loss = loss + config.keep_weight_at(self.done) * keep
+            loss = loss + config.keep_weight * config.risen(self.done) * keep
             found["g_keep"] = keep
         return fake_a, fake_b, loss, found
 

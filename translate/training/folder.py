@@ -26,6 +26,8 @@ FREE_TO_CHANGE = {
     "checkpoint_minutes", "keep", "on_nan",
 }  # fmt: skip
 """Settings that a resumed run may change without becoming another run."""
+LENGTHS = {"images", "decay_from"}
+"""Settings that it may change, too, to end sooner or later: what was done stays, what follows is another run's."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -59,10 +61,12 @@ class RunFolder:
             raise TrainingError(f"{self.root} already holds a run. Add --resume to go on, or choose another --out.")
         now, before = self.settings(method, config), json.loads((self.root / "config.json").read_text())
         changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != before.get(k, now[k])]
-        if changed:
-            was = ", ".join(f"{key} was {before[key]!r} and is now {now[key]!r}" for key in changed)
-            was += " (of all processes together)" if "batch" in changed and processes.count() > 1 else ""
+        was = ", ".join(f"{key} was {before[key]!r} and is now {now[key]!r}" for key in changed)
+        was += " (of all processes together)" if "batch" in changed and processes.count() > 1 else ""
+        if set(changed) - LENGTHS:
             raise TrainingError(f"{self.root} cannot go on with other settings: {was}.")
+        if changed:
+            processes.say(f"going on with another length: {was}")
         return newest
 
     def begin(self, method: str, config: TrainingConfig, images: int) -> None:

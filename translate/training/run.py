@@ -14,6 +14,7 @@ from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError, TranslateError
 from models.layers import Generator
+from models.resnet import ResNetGenerator
 from translate.training import processes
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.cut import CUT
@@ -210,12 +211,13 @@ def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, 
     loaded, manifest = load_checkpoint(path)
     ours = (config.generator, config.generator_arguments)
     theirs = (manifest.generator, manifest.arguments)
-    if ours != theirs:
+    ((network, _),) = method.generators().values()
+    if ours != theirs and not (isinstance(network, ResNetGenerator) and network.begin_unmasked(loaded)):
         raise TrainingError(
             f"{path} holds a {theirs[0]} {theirs[1] or ''}, and the settings ask for a {ours[0]} {ours[1] or ''}: "
             "make --generator and --generator-arguments those of the file."
         )
-    for network, _ in method.generators().values():
+    if ours == theirs:
         network.load_state_dict(loaded.state_dict())
     return manifest.judges
 

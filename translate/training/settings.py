@@ -42,7 +42,8 @@ class TrainingConfig:
     out: Path
     """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
     resume: bool = False
-    """Go on from the last checkpoint in the run folder."""
+    """Go on from the last checkpoint in the run folder: the result is that of a run never stopped. Another --images or
+    --decay-from makes the run longer or shorter."""
     start_from: Path | None = None
     """Run, or .safetensors checkpoint, whose weights the generator starts with."""
     name: str = ""
