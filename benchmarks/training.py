@@ -145,7 +145,7 @@ def begin(contender: Contender, config: TrainingConfig) -> Turns:
 
         return Turns(timed(found, lambda pair: plain_step(*pair)))
     if contender.compile:
-        compile_networks(method, device)
+        compile_networks(method)
     run = Run(method, RunFolder(config.out), config, device, [], contender.precision)
     return Turns(timed(batches(build_samples(config, method), config, 0, pin=device.type == "cuda"), run.step))
 

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from translate.training import train
+from models.errors import TrainingError
+from translate.training import run, train
 from translate.training.config import CUTConfig, CycleGANConfig, SRGANConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.memory_format import in_format_of
@@ -83,6 +84,28 @@ def test_a_masked_generator_can_start_from_one_without(piles: Path, tmp_path: Pa
         out=tmp_path / "masked", generator="resnet_6blocks_masked", start_from=plain, learning_rate=1e-12,
         keep_weight=1.0, keep_rise=0.5, **settings,
     )  # fmt: skip
-    ours, theirs = (load_file(run / "checkpoints/000000008/g.safetensors") for run in (train(masked), plain))
+    ours, theirs = (load_file(folder / "checkpoints/000000008/g.safetensors") for folder in (train(masked), plain))
     ours["decode.2.1.weight"], ours["decode.2.1.bias"] = ours["decode.2.1.weight"][:3], ours["decode.2.1.bias"][:3]
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-9) for name in theirs)
+
+
+@pytest.mark.parametrize(
+    ("asked", "updates", "compiler", "expected"),
+    [
+        ("auto", 2999, True, False),
+        ("auto", 3000, True, True),
+        ("auto", 3000, False, False),
+        ("on", 1, True, True),
+        ("off", 9999, True, False),
+    ],
+)
+def test_long_runs_are_compiled_where_they_can_be(
+    asked: Any, updates: int, compiler: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.shutil, "which", lambda name: f"/bin/{name}" if compiler and name == "clang++" else None)
+    config = SRGANConfig(data=Path("data"), out=Path("run"), images=updates * 16, compile=asked)
+    assert run.compiles(config, torch.device("cpu")) == expected
+    if asked == "on":
+        monkeypatch.setattr(run.shutil, "which", lambda _: None)
+        with pytest.raises(TrainingError, match=r"--compile on needs a C\+\+ compiler"):
+            run.compiles(config, torch.device("cpu"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._triton import has_triton
 
 from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
@@ -30,6 +31,8 @@ from translate.training.scaling import LossScale
 from translate.training.srgan import SRGAN
 
 INTERRUPTED = 130
+LONG = 3000
+"""Updates from which compiling the networks pays for itself."""
 
 
 def train(config: TrainingConfig) -> Path:
@@ -81,8 +84,8 @@ def train_joined(config: TrainingConfig) -> Path:
         run.load_state(folder.load_state(checkpoint))
     if processes.rank() == 0:
         folder.begin(name, config, run.images)
-    if config.compile:
-        compile_networks(method, device)
+    if compiles(config, device):
+        compile_networks(method)
     try:
         fit(run, samples)
     except NotFinite as error:
@@ -259,13 +262,21 @@ def native_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
-def compile_networks(method: Method, device: torch.device) -> None:
-    """torch.compile in place each network that a step calls.
+def compiles(config: TrainingConfig, device: torch.device) -> bool:
+    """Whether the networks are to be compiled.
 
     Raises:
-        TrainingError: no C++ compiler, which the CPU needs.
+        TrainingError: asked for, without what it needs.
     """
-    if device.type == "cpu" and not any(shutil.which(name) for name in ("g++", "clang++", "cl")):
-        raise TrainingError("--compile needs a C++ compiler on the CPU (g++ or clang++), and none is on the PATH.")
+    on_gpu = device.type != "cpu"
+    ready = has_triton() if on_gpu else any(shutil.which(name) for name in ("g++", "clang++", "cl"))
+    if config.compile == "on" and not ready:
+        needs = "Triton on a GPU" if on_gpu else "a C++ compiler on the CPU (g++ or clang++)"
+        raise TrainingError(f"--compile on needs {needs}, and there is none.")
+    return config.compile == "on" or (config.compile == "auto" and ready and config.images >= LONG * config.batch)
+
+
+def compile_networks(method: Method) -> None:
+    """torch.compile in place each network that a step calls."""
     for network in method.forwards():
         network.compile()

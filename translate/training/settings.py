@@ -114,8 +114,9 @@ class TrainingConfig:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto: bf16 autocast where the device computes it natively, else fp32. fp16: for GPUs older than bf16; losses are
     scaled, and an update whose gradient is too large for it is left out."""
-    compile: bool = False
-    """Compile the networks (torch.compile; on a CPU it needs a C++ compiler). Worth it from a few thousand updates."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the networks (torch.compile), which takes minutes and makes each update faster. auto: for runs of at
+    least 3,000 updates, where there is what it needs (on a CPU a C++ compiler, on a GPU Triton)."""
     workers: int = 2
     """Processes that load pictures; 0 loads in the main one."""
     cache: str = "memory"
