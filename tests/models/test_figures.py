@@ -71,12 +71,17 @@ def test_a_mask_lays_the_painting_over_the_picture():
 
 def test_a_mask_may_be_opened_while_training():
     network, image = small_generator("resnet_6blocks_masked"), picture(2, 3, 16, 16)
-    network.decode[-1][1].bias.data[3] = -100
+    network.decode[-1][1].bias.data[3] = -1
     for shown in (0.0, 0.25, 1.0):
         network.train().shown.fill_(shown)
-        painting = network.decode(network.transform(network.encode(image)))[:, :3]
-        assert torch.allclose(network(image), image + shown * (painting - image), atol=1e-6)
-        assert torch.equal(network.eval()(image), image)
+        painting = network.decode(network.transform(network.encode(image)))
+        mask, result = (painting[:, 3:] + 1) / 2, network(image)
+        assert 0.01 < mask.min() < mask.max() < 0.25
+        assert torch.allclose(result, image + mask.clamp_min(shown) * (painting[:, :3] - image), atol=1e-6)
+        assert torch.allclose(network.eval()(image), image + mask * (painting[:, :3] - image), atol=1e-6)
+        result.sum().backward()
+        assert (network.decode[-1][1].weight.grad[3].abs().max() == 0) == (shown > 0)
+        network.zero_grad()
 
 
 def test_a_mask_is_added_to_a_network_without():
