@@ -19,6 +19,7 @@ from PIL import Image
 from models.errors import ConfigError, UnknownRecipe
 from translate.cli import COMMANDS, main
 from translate.recipes import list_recipes, load_recipe
+from translate.store import shipped_folder
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
 
 METHODS = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig, "cut": CUTConfig, "srgan": SRGANConfig}
@@ -155,11 +156,28 @@ def test_a_name_that_is_too_long_is_told_in_one_line(
     assert line.endswith(": File name too long.")
 
 
+DEMO = re.findall(r"translate (run examples.*)", (Path(__file__).parents[1] / "Makefile").read_text())
+
+
+def test_make_demo_uses_every_shipped_model() -> None:
+    used = {line.replace("$(MODEL)", "texture-x4").partition(" -m ")[2].split()[0] for line in DEMO}
+    assert used == {path.name for path in shipped_folder().iterdir() if path.is_dir()}
+
+
+@pytest.mark.parametrize("line", DEMO[1:])
+def test_the_translations_of_make_demo(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(Path(__file__).parents[1] / "examples", target_is_directory=True)
+    assert main([*line.split(), "-d", "cpu"]) == 0
+    assert re.search(r"^[13] done, 0 skipped, 0 failed", capsys.readouterr().out, re.MULTILINE)
+
+
 def test_the_command_of_make_demo_runs_twice(
     tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = Path(__file__).parents[1]
-    (line,) = re.findall(r"translate (run examples .*)", (root / "Makefile").read_text())
+    root, line = Path(__file__).parents[1], DEMO[0]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(root / "examples", target_is_directory=True)
     arguments = [*line.replace("$(MODEL)", model).split(), "-d", "cpu"]
