@@ -9,31 +9,39 @@ are, and for real pictures of the target domain:
 - wanted: pictures whose first class is the one asked for (ImageNet's numbers: 340 zebra, 339 sorrel).
 - border: mean change of the outer tenth of the frame, blurred with sigma 4, of 255: what meadows and skies turn to.
 - grid: power at periods of 2 and 4 pixels along the axes, over that of their neighbours, in dB: a checkerboard's peaks.
+- light and colour: mean luma, part of the pixels that are bright (luma above 180), mean a* and b* of Lab.
 - SWD, kernel distance, edge agreement: as in `translate evaluate`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch.nn.functional as F
 import tyro
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from torch import Tensor
 
+from models.published.files import read_weights
 from translate.inference.chain import Chain
 from translate.metrics.evaluate import INPUTS, TARGETS
-from translate.metrics.features import FeatureNetwork, in_batches, open_features
+from translate.metrics.features import SIDE, FeatureNetwork, in_batches, open_features
 from translate.metrics.scoring import mean_agreement, pile_scores, resized, to_unit
 from translate.metrics.similarity import Pixels, luma
 from translate.training.data import list_pictures, load_rgb
 
 CELLS = 128
 """Side of the squares whose spectrum is taken."""
+BRIGHT = 180
+"""Luma of what shines at night."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,8 @@ class Settings:
     """Folder with testA and testB."""
     features: Path
     """Weights of a classifier."""
-    wanted: int
-    """Number of the class that results should be taken for."""
+    wanted: int | None = None
+    """Number of the class that results should be taken for; not looked at if not given."""
     direction: str = "a-to-b"
     """b-to-a translates testB."""
     side: int = 256
@@ -84,21 +92,47 @@ def grid_peak(pictures: list[Pixels]) -> float:
     return float(np.mean(peaks))
 
 
+def classifier(path: Path, network: FeatureNetwork) -> Callable[[Tensor], Tensor]:
+    """Pictures, [B, 3, H, W] in [0, 1] -> scores of ImageNet's classes, [B, 1000]."""
+    whole = network.kind.network().eval().requires_grad_(False)
+    whole.load_state_dict(read_weights(path))
+
+    def scored(images: Tensor) -> Tensor:
+        small = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+        found: Tensor = whole((small - network.mean) / network.deviation)
+        return found
+
+    return scored
+
+
+def lab(picture: Pixels) -> NDArray[np.float32]:
+    """L* 0 to 100, a* and b*."""
+    return np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB))
+
+
 def scores(
-    pile: list[Pixels], inputs: list[Pixels] | None, real: list[Pixels], network: FeatureNetwork, wanted: int
-) -> list[str]:
+    pile: list[Pixels], inputs: list[Pixels] | None, real: list[Pixels], network: FeatureNetwork, settings: Settings
+) -> dict[str, str]:
     """One column of the table."""
-    units = [to_unit(picture) for picture in pile]
-    first = in_batches(units, network.classes).argmax(dim=1)
+    found: dict[str, str] = {}
+    if settings.wanted is not None:
+        judge = classifier(settings.features, network)
+        first = in_batches([to_unit(picture) for picture in pile], judge).argmax(dim=1)
+        found["wanted class first"] = f"{int((first == settings.wanted).sum())} of {len(pile)}"
     distances = pile_scores(pile, real, network, known=True)
-    return [
-        f"{int((first == wanted).sum())} of {len(pile)}",
-        f"{np.mean([border_change(a, b) for a, b in zip(inputs, pile, strict=True)]):.1f}" if inputs else "",
-        f"{grid_peak(pile):.1f}",
-        f"{distances['SWD x 1000 (mean)']:.0f}",
-        f"{distances[f'kernel distance ({network.title})']:.0f}",
-        f"{mean_agreement(inputs, pile):.2f}" if inputs else "",
-    ]
+    border = [border_change(a, b) for a, b in zip(inputs, pile, strict=True)] if inputs else []
+    lights = np.mean([[luma(picture).mean(), 100 * (luma(picture) > BRIGHT).mean()] for picture in pile], axis=0)
+    colors = np.mean([lab(picture).mean((0, 1)) for picture in pile], axis=0)
+    return found | {
+        "border, of 255": f"{np.mean(border):.1f}" if inputs else "",
+        "grid, dB": f"{grid_peak(pile):.1f}",
+        "luma, of 255": f"{lights[0]:.0f}",
+        "bright, % of pixels": f"{lights[1]:.1f}",
+        "a*, b*": f"{colors[1]:+.1f}, {colors[2]:+.1f}",
+        "SWD x 1000": f"{distances['SWD x 1000 (mean)']:.0f}",
+        f"kernel distance ({network.title})": f"{distances[f'kernel distance ({network.title})']:.0f}",
+        "edge agreement": f"{mean_agreement(inputs, pile):.2f}" if inputs else "",
+    }
 
 
 def main(settings: Settings) -> None:
@@ -119,21 +153,13 @@ def main(settings: Settings) -> None:
             Image.fromarray(np.hstack([picture, result])).save(settings.out / f"{file.stem}.png")
     half = len(real) // 2
     columns = {
-        settings.model: scores(results, inputs, real, network, settings.wanted),
-        "inputs": scores(inputs, inputs, real, network, settings.wanted),
-        "real, half against half": scores(real[:half], None, real[half:], network, settings.wanted),
+        settings.model: scores(results, inputs, real, network, settings),
+        "inputs": scores(inputs, inputs, real, network, settings),
+        "real, half against half": scores(real[:half], None, real[half:], network, settings),
     }
-    names = (
-        "wanted class first",
-        "border, of 255",
-        "grid, dB",
-        "SWD x 1000",
-        f"kernel distance ({network.title})",
-        "edge agreement",
-    )
     table = Table("", *columns, title=f"{len(inputs)} pictures, shorter side {settings.side}, {chain.device}")
-    for row, name in enumerate(names):
-        table.add_row(name, *(column[row] for column in columns.values()))
+    for name in columns["inputs"]:
+        table.add_row(name, *(column[name] for column in columns.values()))
     Console(width=150).print(table)
 
 
