@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.errors import TrainingError
 from translate.training import run, train
-from translate.training.config import CUTConfig, CycleGANConfig, SRGANConfig
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.memory_format import in_format_of
 from translate.training.method import Batch
@@ -105,6 +105,8 @@ def test_long_runs_are_compiled_where_they_can_be(
     monkeypatch.setattr(run.shutil, "which", lambda name: f"/bin/{name}" if compiler and name == "clang++" else None)
     config = SRGANConfig(data=Path("data"), out=Path("run"), images=updates * 16, compile=asked)
     assert run.compiles(config, torch.device("cpu")) == expected
+    unet = Pix2PixConfig(data=Path("data"), out=Path("run"), images=updates, compile=asked)
+    assert run.compiles(unet, torch.device("cpu")) == (asked == "on")
     if asked == "on":
         monkeypatch.setattr(run.shutil, "which", lambda _: None)
         with pytest.raises(TrainingError, match=r"--compile on needs a C\+\+ compiler"):

@@ -273,7 +273,8 @@ def compiles(config: TrainingConfig, device: torch.device) -> bool:
     if config.compile == "on" and not ready:
         needs = "Triton on a GPU" if on_gpu else "a C++ compiler on the CPU (g++ or clang++)"
         raise TrainingError(f"--compile on needs {needs}, and there is none.")
-    return config.compile == "on" or (config.compile == "auto" and ready and config.images >= LONG * config.batch)
+    pays = config.images >= LONG * config.batch and (on_gpu or not config.generator.startswith("unet"))
+    return config.compile == "on" or (config.compile == "auto" and ready and pays)
 
 
 def compile_networks(method: Method) -> None:

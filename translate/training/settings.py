@@ -116,7 +116,8 @@ class TrainingConfig:
     scaled, and an update whose gradient is too large for it is left out."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Compile the networks (torch.compile), which takes minutes and makes each update faster. auto: for runs of at
-    least 3,000 updates, where there is what it needs (on a CPU a C++ compiler, on a GPU Triton)."""
+    least 3,000 updates, where there is what it needs (on a CPU a C++ compiler, on a GPU Triton); on a CPU not for
+    U-Nets, which it makes slower."""
     workers: int = 2
     """Processes that load pictures; 0 loads in the main one."""
     cache: str = "memory"
