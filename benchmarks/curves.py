@@ -7,16 +7,14 @@ needs Chromium, and the extras `train` and `dev`.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from playwright.sync_api import sync_playwright
 
-from benchmarks.screenshots import PROGRAMS
+from benchmarks.browser import browser_page
 from translate.training.page import write_page
 
 CHOSEN = """titles => {
@@ -40,18 +38,12 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Write the page, open it, and keep the charts."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        raise SystemExit("curves need Chromium: apt-get install chromium")
     settings.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as api:
+    with tempfile.TemporaryDirectory() as folder, browser_page(1440, 900) as page:
         written = write_page(settings.run, Path(folder) / "page.html")
-        browser = api.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(written.as_uri())
         page.evaluate(CHOSEN, list(settings.titles))
         page.locator(".charts").screenshot(path=settings.out)
-        browser.close()
     print(f"{settings.out}: {settings.out.stat().st_size:,} bytes")
 
 

@@ -111,14 +111,18 @@ def lab(picture: Pixels) -> NDArray[np.float32]:
 
 
 def scores(
-    pile: list[Pixels], inputs: list[Pixels] | None, real: list[Pixels], network: FeatureNetwork, settings: Settings
+    pile: list[Pixels],
+    inputs: list[Pixels] | None,
+    real: list[Pixels],
+    network: FeatureNetwork,
+    judge: Callable[[Tensor], Tensor],
+    wanted: int | None,
 ) -> dict[str, str]:
     """One column of the table."""
     found: dict[str, str] = {}
-    if settings.wanted is not None:
-        judge = classifier(settings.features, network)
+    if wanted is not None:
         first = in_batches([to_unit(picture) for picture in pile], judge).argmax(dim=1)
-        found["wanted class first"] = f"{int((first == settings.wanted).sum())} of {len(pile)}"
+        found["wanted class first"] = f"{int((first == wanted).sum())} of {len(pile)}"
     distances = pile_scores(pile, real, network, known=True)
     border = [border_change(a, b) for a, b in zip(inputs, pile, strict=True)] if inputs else []
     lights = np.mean([[luma(picture).mean(), 100 * (luma(picture) > BRIGHT).mean()] for picture in pile], axis=0)
@@ -151,11 +155,12 @@ def main(settings: Settings) -> None:
         settings.out.mkdir(parents=True, exist_ok=True)
         for file, picture, result in zip(files, inputs, results, strict=True):
             Image.fromarray(np.hstack([picture, result])).save(settings.out / f"{file.stem}.png")
+    judges = network, classifier(settings.features, network), settings.wanted
     half = len(real) // 2
     columns = {
-        settings.model: scores(results, inputs, real, network, settings),
-        "inputs": scores(inputs, inputs, real, network, settings),
-        "real, half against half": scores(real[:half], None, real[half:], network, settings),
+        settings.model: scores(results, inputs, real, *judges),
+        "inputs": scores(inputs, inputs, real, *judges),
+        "real, half against half": scores(real[:half], None, real[half:], *judges),
     }
     table = Table("", *columns, title=f"{len(inputs)} pictures, shorter side {settings.side}, {chain.device}")
     for name in columns["inputs"]:

@@ -215,13 +215,13 @@ def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, 
     ours = (config.generator, config.generator_arguments)
     theirs = (manifest.generator, manifest.arguments)
     ((network, _),) = method.generators().values()
-    if ours != theirs and not (isinstance(network, ResNetGenerator) and network.begin_unmasked(loaded)):
+    if ours == theirs:
+        network.load_state_dict(loaded.state_dict())
+    elif not (isinstance(network, ResNetGenerator) and network.begin_unmasked(loaded)):
         raise TrainingError(
             f"{path} holds a {theirs[0]} {theirs[1] or ''}, and the settings ask for a {ours[0]} {ours[1] or ''}: "
             "make --generator and --generator-arguments those of the file."
         )
-    if ours == theirs:
-        network.load_state_dict(loaded.state_dict())
     return manifest.judges
 
 

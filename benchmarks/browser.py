@@ -1,0 +1,27 @@
+"""Chromium, for as long as something is photographed in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, sync_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def browser_page(width: int, height: int) -> Iterator[Page]:
+    """An empty page in Chromium.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        raise SystemExit("this needs Chromium: apt-get install chromium")
+    with sync_playwright() as api:
+        browser = api.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser.new_page(viewport={"width": width, "height": height})
+        browser.close()
