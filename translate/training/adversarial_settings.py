@@ -11,7 +11,7 @@ from translate.training.settings import TrainingConfig
 ObjectiveName = Literal["vanilla", "least-squares", "hinge", "wgan-gp", "relativistic", "relativistic-least-squares"]
 GAME = (
     "objective", "gradient_penalty", "r1_weight", "r1_every", "spectral_norm", "label_smoothing", "label_flips",
-    "instance_noise", "discriminator_learning_rate", "pool",
+    "instance_noise", "discriminator_learning_rate", "pool", "grid_weight",
 )  # fmt: skip
 """Settings that do nothing where there is no discriminator."""
 
@@ -45,6 +45,9 @@ class AdversarialConfig(TrainingConfig):
     al. 2017, section 4.1): real and fake overlap from the start."""
     pool: int = 0
     """Earlier fakes that the discriminator is shown again (Shrivastava et al. 2017); 0 for none."""
+    grid_weight: float = 0.0
+    """What a generator pays for a pattern that repeats every 4 pixels and is not in the target (or, of unpaired piles,
+    in the picture): such a weave is the cheapest grain to paint. 2 is plenty; the papers have none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,6 +61,7 @@ class AdversarialConfig(TrainingConfig):
             (0 <= self.label_flips < 0.5, f"--label-flips {self.label_flips} must be at least 0 and below 0.5"),
             (self.instance_noise >= 0, f"--instance-noise {self.instance_noise} must be 0 or more"),
             (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
+            (self.grid_weight >= 0, f"--grid-weight {self.grid_weight} must be 0 or more"),
             (
                 labels or not self.label_smoothing,
                 f"--label-smoothing {self.label_smoothing}: --objective {self.objective} has no labels to smooth",

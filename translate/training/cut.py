@@ -16,7 +16,7 @@ from translate.training.adversary import Adversary
 from translate.training.augment import DiffAugment
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
-from translate.training.losses import full, kept
+from translate.training.losses import full, held
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -110,10 +110,8 @@ class CUT(Trainable):
         if config.identity:
             found["g_identity"] = contrast[len(a) :].mean()
         loss = found["g_gan"] + config.contrast_weight * contrast.mean()
-        if config.keep_weight > 0:
-            found["g_keep"] = kept(fake, a.flip(3) if mirror else a, config.keep_pixels, config.keep_knee)
-            loss = loss + config.keep_weight * config.risen(self.done) * found["g_keep"]
-        return loss, found
+        holding, parts = held(config, self.done, (fake, a.flip(3) if mirror else a))
+        return loss + holding, found | parts
 
     def on_device(self, places: Sequence[Tensor]) -> list[Tensor]:
         """Drawn on the CPU, so that every device draws the same."""

@@ -14,7 +14,7 @@ from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.augment import DiffAugment
 from translate.training.config import CycleGANConfig
-from translate.training.losses import full, kept
+from translate.training.losses import full, held
 from translate.training.method import Backward, Batch, Trainable, backward, describe, each, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -90,12 +90,8 @@ class CycleGAN(Trainable):
             identity = l1(same_b[0], b) + l1(same_a[0], a)
             loss = loss + config.cycle_weight * config.identity_weight * identity
             found["g_identity"] = identity
-        if config.keep_weight > 0:
-            how = config.keep_pixels, config.keep_knee
-            keep = kept(fake_b, a, *how) + kept(fake_a, b, *how)
-            loss = loss + config.keep_weight * config.risen(self.done) * keep
-            found["g_keep"] = keep
-        return fake_a, fake_b, loss, found
+        holding, parts = held(config, self.done, (fake_b, a), (fake_a, b))
+        return fake_a, fake_b, loss + holding, found | parts
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """ab: A -> B, ba: B -> A; their models are named so, too."""

@@ -10,13 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from translate.training.losses import CELL, PERIOD
+
 TRIPLES = (("input", "result", "target"), ("bicubic", "result", "target"), ("A", "A as B", "B"), ("B", "B as A", "A"))
 """Columns of sample sheets that are an input, what was made of it, and a real picture."""
 UNPAIRED = ("A as B", "B as A")
 LUMA = (0.299, 0.587, 0.114)
-PERIOD = 4
-"""Pixels, of the pattern that two doublings by transposed convolution leave; it holds period 2, too."""
-CELL = 32
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from translate.training.config import UnpairedConfig
+
+PERIOD = 4
+"""Pixels, of the pattern that two doublings, or one enlargement by four, leave; it holds period 2, too."""
+CELL = 32
+"""Pixels, of the squares in which such a pattern is looked for."""
 
 
 def full(values: Tensor) -> Tensor:
@@ -25,6 +34,36 @@ def kept(result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0) -> Ten
     return (distances / (distances + knee) if knee else distances).mean()
 
 
+def repeated(result: Tensor, picture: Tensor) -> Tensor:
+    """How strong a pattern is that repeats every 4 pixels of the result and not of the picture, [B, C, H, W] both.
+
+    In squares of 32 pixels (or what there is), every 16, the difference is averaged over places that are 4 pixels
+    apart: 16 means, one for each place of the pattern. Mean distance of these from their own mean. What does not
+    repeat averages out to an eighth; what is left over at the right and lower edge is not looked at.
+    """
+    phases = F.pixel_unshuffle(_whole(full(result) - full(picture), PERIOD), PERIOD)
+    cell = min(CELL // PERIOD, *phases.shape[-2:])
+    means = F.avg_pool2d(phases, cell, stride=max(cell // 2, 1))
+    means = means.reshape(len(means), -1, PERIOD**2, *means.shape[-2:])
+    return (means - means.mean(dim=2, keepdim=True)).abs().mean()
+
+
+def held(config: UnpairedConfig, done: float, *pairs: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """What holds results to the pictures that they are of, without a target: --keep-weight and --grid-weight.
+
+    `pairs` are results and their pictures, `done` is the part of the run that is over. Returns the sum, and its parts
+    without their weights; 0 and none if no weight is set.
+    """
+    total, found = pairs[0][0].new_zeros(()), {}
+    if config.keep_weight > 0:
+        found["g_keep"] = _sum(kept(*pair, config.keep_pixels, config.keep_knee) for pair in pairs)
+        total = total + config.keep_weight * config.risen(done) * found["g_keep"]
+    if config.grid_weight > 0:
+        found["g_grid"] = _sum(repeated(*pair) for pair in pairs)
+        total = total + config.grid_weight * found["g_grid"]
+    return total, found
+
+
 def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Tensor:
     """Distance of what a discriminator sees in its layers, but for the verdicts (Wang et al. 2018, pix2pixHD, eq. 4).
 
@@ -39,3 +78,11 @@ def peak_signal_to_noise(result: Tensor, target: Tensor) -> Tensor:
     """PSNR in dB over [B, C, H, W] in [-1, 1], rounded to 8 bits as files are: one value per picture, [B]."""
     a, b = (((x.float().clamp(-1, 1) + 1) * 127.5).round() for x in (result, target))
     return 10 * torch.log10(255**2 / (a - b).square().mean(dim=(1, 2, 3)).clamp_min(1e-10))
+
+
+def _whole(pictures: Tensor, step: int) -> Tensor:
+    return pictures[..., : pictures.shape[-2] // step * step, : pictures.shape[-1] // step * step]
+
+
+def _sum(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).sum()

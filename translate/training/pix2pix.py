@@ -13,7 +13,7 @@ from models.manifest import Manifest
 from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.config import Pix2PixConfig
-from translate.training.losses import feature_matching, full
+from translate.training.losses import feature_matching, full, repeated
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.perception import Perception
@@ -64,7 +64,7 @@ class Pix2Pix(Trainable):
             losses.add(share, {"d_real": d_real, "d_fake": d_fake, **penalties})
         self.d_optimizer.step()
 
-        # Generator: min GAN + λ |target - fake| (+ perceptual distance, feature matching)
+        # Generator: min GAN + λ |target - fake| (+ perceptual distance, grid, feature matching)
         self.g_optimizer.zero_grad()
         for share, (a, b) in parts:
             if len(parts) > 1:  # painted again, so that one part's graph is held at a time
@@ -75,6 +75,9 @@ class Pix2Pix(Trainable):
             if self.perception is not None:
                 found["g_perceptual"] = self.perception(fake, b)
                 loss = loss + config.perceptual_weight * found["g_perceptual"]
+            if config.grid_weight > 0:
+                found["g_grid"] = repeated(fake, b)
+                loss = loss + config.grid_weight * found["g_grid"]
             real_pair, fake_pair = torch.cat([a, b], 1), torch.cat([a, fake], 1)
             with frozen(self.d):
                 found["g_gan"] = self.rival.fooled(self.d, fake_pair, real_pair)

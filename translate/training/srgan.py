@@ -13,7 +13,7 @@ from models.manifest import Manifest
 from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.config import SRGANConfig
-from translate.training.losses import full
+from translate.training.losses import full, repeated
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.perception import Perception
@@ -84,7 +84,7 @@ class SRGAN(Trainable):
         parts = parts_of(batch, config.accumulate)
         self.rival.begin()
 
-        # Generator: min perceptual + 1e-3 GAN (+ pixel)
+        # Generator: min perceptual + 1e-3 GAN (+ pixel, grid)
         self.g_optimizer.zero_grad()
         for share, (low, high) in parts:
             fake = full(self.g(low))
@@ -93,6 +93,9 @@ class SRGAN(Trainable):
             if self.perception is not None:
                 found["g_perceptual"] = self.perception(fake, high)
                 loss = loss + config.perceptual_weight * found["g_perceptual"]
+            if config.grid_weight > 0:
+                found["g_grid"] = repeated(fake, high)
+                loss = loss + config.grid_weight * found["g_grid"]
             with frozen(self.d):
                 found["g_gan"] = self.rival.fooled(self.d, fake, high)
             self.backward(share * (loss + config.adversarial_weight * found["g_gan"]))

@@ -1,0 +1,93 @@
+"""--grid-weight: a pattern that repeats every 4 pixels is seen, and every method learns to leave it out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.errors import ConfigError
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
+from translate.training.cut import CUT
+from translate.training.cyclegan import CycleGAN
+from translate.training.losses import repeated
+from translate.training.method import Batch
+from translate.training.pix2pix import Pix2Pix
+from translate.training.srgan import SRGAN
+
+CPU = torch.device("cpu")
+SETTINGS: dict[str, Any] = {
+    "data": Path("data"), "out": Path("run"), "generator": "resnet_6blocks",
+    "generator_arguments": {"width": 4, "blocks": 1}, "discriminator": "patchgan",
+    "discriminator_arguments": {"width": 4, "layers": 2}, "learning_rate": 2e-3,
+}  # fmt: skip
+METHODS: dict[str, Any] = {
+    "pix2pix": (Pix2Pix, Pix2PixConfig, {"l1_weight": 0}),
+    "cyclegan": (CycleGAN, CycleGANConfig, {"cycle_weight": 0, "identity_weight": 0}),
+    "cut": (CUT, CUTConfig, {"patches": 8}),
+    "srgan": (
+        SRGAN, SRGANConfig,
+        {
+            "generator": "msrresnet_x4", "stage": "adversarial", "start_from": Path("g"), "perceptual_weight": 0,
+            "adversarial_weight": 1,
+        },
+    ),
+}  # fmt: skip
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def pattern(side: int, period: int) -> torch.Tensor:
+    """Columns, the first of every period 1 and the others -1."""
+    return torch.where(torch.arange(side) % period == 0, 1.0, -1.0).expand(1, 3, side, side)
+
+
+def test_what_repeats_every_4_pixels_is_seen_and_nothing_else() -> None:
+    picture = noise(1, 3, 128, 128)
+    assert float(repeated(picture, picture)) == 0
+    assert float(repeated(picture + 0.3, picture)) == pytest.approx(0, abs=1e-6)
+    assert float(repeated(picture + 0.1 * pattern(128, 4), picture)) == pytest.approx(0.075, rel=1e-3)
+    assert float(repeated(picture + 0.1 * pattern(128, 2), picture)) == pytest.approx(0.1, rel=1e-3)
+    for other in (3, 5, 8, 32):
+        wave = 0.1 * torch.cos(torch.arange(128) * 2 * torch.pi / other)
+        assert float(repeated(picture + wave, picture)) < 0.02, other
+    assert float(repeated(picture, noise(1, 3, 128, 128, seed=1))) < 0.15, "noise of 0.67 averages out to an eighth"
+
+
+def test_a_pattern_in_one_corner_is_seen_there_alone() -> None:
+    changed = torch.zeros(1, 3, 128, 128)
+    changed[..., :32, :32] = 0.1 * pattern(32, 4)
+    everywhere = float(repeated(0.1 * pattern(128, 4), torch.zeros(1, 3, 128, 128)))
+    assert 0.03 < float(repeated(changed, torch.zeros(1, 3, 128, 128))) / everywhere < 0.1
+
+
+@pytest.mark.parametrize("size", [(4, 4), (7, 30), (33, 65)])
+def test_pictures_of_any_size_from_4_pixels_are_looked_at(size: tuple[int, int]) -> None:
+    height, width = size
+    changed = 0.1 * pattern(68, 4)[..., :height, :width]
+    assert float(repeated(changed, torch.zeros(1, 3, height, width))) == pytest.approx(0.075, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_learns_to_leave_it_out(name: str) -> None:
+    """Real pictures have such a pattern: unpaired, the discriminator asks for it, the pictures do not have it. With a
+    target it is to be there, and the discriminator alone is slow to bring it."""
+    method, config, own = METHODS[name]
+    a, b = noise(4, 3, 32, 32, seed=1), noise(4, 3, 32, 32, seed=2) + pattern(32, 4)
+    batch = Batch(a[..., ::4, ::4] if name == "srgan" else a, b)
+
+    def last(weight: float) -> float:
+        torch.manual_seed(0)
+        trained = method(config(**{**SETTINGS, **own, "grid_weight": weight}), CPU)
+        return [float(trained.step(batch)["g_grid"]) for _ in range(60)][-1]
+
+    assert last(100.0) < 0.5 * last(1e-6)
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--grid-weight -1\.0 must be 0 or more"):
+        CUTConfig(**{**SETTINGS, "grid_weight": -1.0})
+    with pytest.raises(ConfigError, match="--grid-weight: there is no discriminator in --stage pixel"):
+        SRGANConfig(**{**SETTINGS, "generator": "msrresnet_x4", "grid_weight": 1.0})
