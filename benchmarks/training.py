@@ -1,14 +1,14 @@
 """What the trainer gains: images a second against a plain loop, which computes the same.
 
-    python -m benchmarks.training [--method cyclegan] [--device cuda] [--compile] [--memory]
+    python -m benchmarks.training [--method cyclegan] [--device cuda] [--compile]
 
 The plain loop (plain_training.py) is float32 and eager, with one call for each forward pass, an optimizer that is not
 fused, networks never in channels_last, and loaders that decode each picture anew. First both make five updates in
 float64 from the same weights: how far these are apart is printed. Then they take turns, loaders included; a ratio is
 the median over rounds of the plain loop's time by the other's in the same round. Beside the plain loop in float32
 there is one in our own precision, to tell the gain of the precision from that of the code. Waiting is the share of the
-time in which the next batch was not there. Peak memory (--memory) is that of a process of its own for each loop; on a
-GPU, what PyTorch took of it.
+time in which the next batch was not there. Each loop has a process of its own, whose peak memory is shown; on a GPU,
+what PyTorch took of it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import plain_training
+from translate.training.allocator import freed_memory_kept
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.data import batches
 from translate.training.folder import RunFolder
@@ -66,8 +68,6 @@ class Settings:
     """As in `translate train`, for each loop."""
     compile: bool = False
     """Also measure our loop with its networks compiled."""
-    memory: bool = False
-    """Also measure peak memory, in a process of its own for each."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,41 @@ class Contender:
 
 @dataclass
 class Turns:
-    """A loop that is running, and what its turns took."""
+    """A loop in a process of its own, since an allocator remembers who came before, and what its turns took."""
 
-    step: Callable[[], float]
-    """One update; returns the seconds that it waited for its batch."""
+    contender: Contender
+    config: TrainingConfig
+    process: ProcessPoolExecutor = field(default_factory=lambda: ProcessPoolExecutor(1, get_context("spawn")))
     seconds: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 
-    def take(self, steps: int, device: torch.device) -> None:
-        start = time.perf_counter()
-        self.waited.append(sum(self.step() for _ in range(steps)))
-        synchronize(device)
-        self.seconds.append(time.perf_counter() - start)
+    def begin(self) -> None:
+        """Make the first updates, in which networks are compiled."""
+        self.process.submit(begin, self.contender, self.config).result()
+        self.process.submit(take, 2 if self.contender.compile else 1).result()
+
+    def take(self, steps: int) -> None:
+        seconds, waited = self.process.submit(take, steps).result()
+        self.seconds.append(seconds)
+        self.waited.append(waited)
+
+    def end(self) -> float:
+        """Most memory that it took, in MB."""
+        with self.process:
+            return self.process.submit(peak_memory, torch.device(self.config.device)).result()
+
+
+@dataclass
+class Here:
+    """What runs in such a process."""
+
+    step: Callable[[], float]
+    """One update; returns the seconds that it waited for its batch."""
+    device: torch.device
+    memory: ExitStack
+
+
+here: Here
 
 
 def synchronize(device: torch.device) -> None:
@@ -130,8 +153,23 @@ def contenders(settings: Settings) -> list[Contender]:
     return found
 
 
-def begin(contender: Contender, config: TrainingConfig) -> Turns:
-    """A loop, ready for its first update."""
+def begin(contender: Contender, config: TrainingConfig) -> None:
+    """A loop, ready for its first update, in this process."""
+    global here
+    here = Here(updates(contender, config), torch.device(config.device), ExitStack())
+    if contender.ours:
+        here.memory.enter_context(freed_memory_kept())
+
+
+def take(steps: int) -> tuple[float, float]:
+    """Updates in this process: seconds, and of these waited for batches."""
+    start = time.perf_counter()
+    waited = sum(here.step() for _ in range(steps))
+    synchronize(here.device)
+    return time.perf_counter() - start, waited
+
+
+def updates(contender: Contender, config: TrainingConfig) -> Callable[[], float]:
     device = torch.device(config.device)
     torch.manual_seed(0)
     method = build_method(config, device)
@@ -143,11 +181,11 @@ def begin(contender: Contender, config: TrainingConfig) -> Turns:
             with plain_training.in_precision(device, contender.precision):
                 loop.step(a, b)
 
-        return Turns(timed(found, lambda pair: plain_step(*pair)))
+        return timed(found, lambda pair: plain_step(*pair))
     if contender.compile:
-        compile_networks(method)
+        compile_networks(method, device, contender.precision)
     run = Run(method, RunFolder(config.out), config, device, [], contender.precision)
-    return Turns(timed(batches(build_samples(config, method), config, 0, pin=device.type == "cuda"), run.step))
+    return timed(batches(build_samples(config, method), config, 0, pin=device.type == "cuda"), run.step)
 
 
 def timed(found: Iterator[Any], update: Callable[[Any], None]) -> Callable[[], float]:
@@ -188,14 +226,6 @@ def apart(config: TrainingConfig, steps: int = 5, batch: int = 2) -> float:
     return max(float((ours - theirs).detach().abs().max()) for ours, theirs in pairs)
 
 
-def peak(contender: Contender, config: TrainingConfig) -> float:
-    """Most memory of two updates, in MB."""
-    turns = begin(contender, config)
-    for _ in range(2):
-        turns.step()
-    return peak_memory(torch.device(config.device))
-
-
 def measure(method: str, data: Path, settings: Settings) -> Table:
     config = configure(method, data, settings)
     size = f"{config.size} x {config.size}"
@@ -203,29 +233,22 @@ def measure(method: str, data: Path, settings: Settings) -> Table:
     table = Table(title=f"{TITLES[method]}, {size}; weights {difference:.1e} apart after 5 updates in float64")
     for column in ("loop", "images a second", "by plain fp32", "by plain, same precision", "waiting", "peak MB"):
         table.add_column(column, justify="left" if column == "loop" else "right")
-    device, running = torch.device(settings.device), {}
-    for contender in contenders(settings):
-        running[contender] = begin(contender, config)
-        running[contender].take(2 if contender.compile else 1, device)
-        running[contender].seconds.clear()
-        running[contender].waited.clear()
+    running = [Turns(contender, config) for contender in contenders(settings)]
+    for turns in running:
+        turns.begin()
     for _ in range(settings.rounds):
-        for turns in running.values():
-            turns.take(settings.steps, device)
-    plain = {contender.precision: turns for contender, turns in running.items() if not contender.ours}
-    for contender, turns in running.items():
+        for turns in running:
+            turns.take(settings.steps)
+    plain = {turns.contender.precision: turns for turns in running if not turns.contender.ours}
+    for turns in running:
         speeds = [settings.steps * config.batch / seconds for seconds in turns.seconds]
-        memory = "-"
-        if settings.memory:
-            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                memory = f"{alone.submit(peak, contender, config).result():,.0f}"
         table.add_row(
-            contender.name,
+            turns.contender.name,
             f"{statistics.median(speeds):.3g}",
             ratio(plain[torch.float32], turns),
-            ratio(plain[contender.precision], turns),
+            ratio(plain[turns.contender.precision], turns),
             f"{sum(turns.waited) / sum(turns.seconds):.1%}",
-            memory,
+            f"{turns.end():,.0f}",
         )
     return table
 

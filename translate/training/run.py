@@ -17,6 +17,7 @@ from models.errors import ConfigError, DeviceError, TrainingError, TranslateErro
 from models.layers import Generator
 from models.resnet import ResNetGenerator
 from translate.training import processes
+from translate.training.allocator import freed_memory_kept
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
@@ -29,6 +30,7 @@ from translate.training.pix2pix import Pix2Pix
 from translate.training.samples import HighResolution, Pairs, Piles, Samples
 from translate.training.scaling import LossScale
 from translate.training.srgan import SRGAN
+from translate.training.winograd import use_winograd
 
 INTERRUPTED = 130
 LONG = 3000
@@ -44,7 +46,7 @@ def train(config: TrainingConfig) -> Path:
         SystemExit: so or by NotFinite, but not the first of several processes, which tells.
     """
     try:
-        with processes.joined(config.device) as device:
+        with processes.joined(config.device) as device, freed_memory_kept():
             return train_joined(dataclasses.replace(config, device=device, batch=config.batch * processes.count()))
     except (KeyboardInterrupt, NotFinite, processes.OtherEnded) as error:
         if processes.rank() == 0:
@@ -85,7 +87,7 @@ def train_joined(config: TrainingConfig) -> Path:
     if processes.rank() == 0:
         folder.begin(name, config, run.images)
     if compiles(config, device):
-        compile_networks(method)
+        compile_networks(method, device, precision)
     try:
         fit(run, samples)
     except NotFinite as error:
@@ -277,7 +279,9 @@ def compiles(config: TrainingConfig, device: torch.device) -> bool:
     return config.compile == "on" or (config.compile == "auto" and ready and pays)
 
 
-def compile_networks(method: Method) -> None:
-    """torch.compile in place each network that a step calls."""
+def compile_networks(method: Method, device: torch.device, precision: torch.dtype) -> None:
+    """torch.compile in place each network that a step calls, its wide convolutions by Winograd where that is faster."""
     for network in method.forwards():
+        if device.type == "cpu" and precision == torch.float32:
+            use_winograd(network)
         network.compile()

@@ -1,0 +1,34 @@
+"""Memory that one update has freed is what the next one takes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Names of mallopt(3)."""
+NEVER = 2**31 - 1
+DEFAULTS = {M_MMAP_MAX: 65_536, M_TRIM_THRESHOLD: 131_072}
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Keep what is freed for the next allocation, rather than giving it back to the system: inside only, with glibc.
+
+    Activations and gradients are megabytes each; otherwise most are given back, and must be found, emptied and mapped
+    again in every update (`python -m benchmarks.allocator`). Peak memory stays as it is.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library is None or not hasattr(library, "mallopt"):
+        yield
+        return
+    library.mallopt(M_MMAP_MAX, 0)
+    library.mallopt(M_TRIM_THRESHOLD, NEVER)
+    try:
+        yield
+    finally:
+        for name, value in DEFAULTS.items():
+            library.mallopt(name, value)
+        library.malloc_trim(0)
