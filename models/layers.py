@@ -33,6 +33,10 @@ class Generator(nn.Module):
     radius: int
     normalization: Normalization
 
+    def begin_with(self, other: nn.Module) -> bool:
+        """Take the weights of a network that has all but a part of this one; whether it does. That part starts anew."""
+        return False
+
 
 class InstanceNorm(nn.InstanceNorm2d):
     """Each channel of each picture by its own mean and deviation (Ulyanov et al. 2016)."""

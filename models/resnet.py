@@ -168,7 +168,7 @@ class ResNetGenerator(Generator):
         )
         normal_init(self)
 
-    def begin_unmasked(self, other: nn.Module) -> bool:
+    def begin_with(self, other: nn.Module) -> bool:
         """Take the weights of a network that is the same but for the mask; whether it is."""
         ours, theirs = self.state_dict(), other.state_dict()
         more = {name for name in ours.keys() & theirs.keys() if ours[name].shape != theirs[name].shape}

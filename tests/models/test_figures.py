@@ -88,14 +88,26 @@ def test_a_mask_is_added_to_a_network_without():
     masked, plain = small_generator("resnet_6blocks_masked"), small_generator("resnet_6blocks_resize")
     nn.init.normal_(plain.decode[-1][1].weight)
     own = masked.decode[-1][1].weight[3:].clone()
-    assert masked.begin_unmasked(plain)
+    assert masked.begin_with(plain)
     masked.train().shown.fill_(1)
     image = picture(1, 3, 16, 16)
     assert torch.allclose(masked(image), plain(image), atol=1e-6)
     assert torch.equal(masked.decode[-1][1].weight[3:], own)
-    assert not plain.begin_unmasked(masked)
+    assert not plain.begin_with(masked)
     for other in (small_generator("resnet_6blocks"), build_generator("resnet_6blocks_resize", width=4, blocks=2)):
-        assert not masked.begin_unmasked(other)
+        assert not masked.begin_with(other)
+
+
+def test_refinement_is_added_to_a_compact_network_without():
+    refined, plain = (build_generator("compact_x4", width=4, convs=1, refine=count) for count in (2, 0))
+    image = picture(1, 3, 9, 7)
+    assert refined.begin_with(plain)
+    assert torch.equal(refined(image), plain(image))
+    nn.init.normal_(refined.refine["image"][-1].weight)
+    assert not torch.allclose(refined(image), plain(image))
+    for other in (refined, build_generator("compact_x4", width=8, convs=1), build_generator("srresnet_x4", width=4)):
+        assert not refined.begin_with(other)
+    assert not plain.begin_with(refined)
 
 
 def test_unet_joins_the_encoders_features_first():

@@ -53,7 +53,7 @@ def test_what_repeats_every_4_pixels_is_seen_and_nothing_else() -> None:
     for other in (3, 5, 8, 32):
         wave = 0.1 * torch.cos(torch.arange(128) * 2 * torch.pi / other)
         assert float(repeated(picture + wave, picture)) < 0.02, other
-    assert float(repeated(picture, noise(1, 3, 128, 128, seed=1))) < 0.15, "noise of 0.67 averages out to an eighth"
+    assert float(repeated(picture, noise(1, 3, 128, 128, seed=1))) < 0.25, "noise of 0.67 averages out to a quarter"
 
 
 def test_a_pattern_in_one_corner_is_seen_there_alone() -> None:

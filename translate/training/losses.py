@@ -16,6 +16,8 @@ PERIOD = 4
 """Pixels, of the pattern that two doublings, or one enlargement by four, leave; it holds period 2, too."""
 CELL = 32
 """Pixels, of the squares in which such a pattern is looked for."""
+WINDOW = 16
+"""The same for the loss: weaves that change from place to place are woven, too."""
 
 
 def full(values: Tensor) -> Tensor:
@@ -37,12 +39,12 @@ def kept(result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0) -> Ten
 def repeated(result: Tensor, picture: Tensor) -> Tensor:
     """How strong a pattern is that repeats every 4 pixels of the result and not of the picture, [B, C, H, W] both.
 
-    In squares of 32 pixels (or what there is), every 16, the difference is averaged over places that are 4 pixels
+    In squares of 16 pixels (or what there is), every 8, the difference is averaged over places that are 4 pixels
     apart: 16 means, one for each place of the pattern. Mean distance of these from their own mean. What does not
-    repeat averages out to an eighth; what is left over at the right and lower edge is not looked at.
+    repeat averages out to a quarter; what is left over at the right and lower edge is not looked at.
     """
     phases = F.pixel_unshuffle(_whole(full(result) - full(picture), PERIOD), PERIOD)
-    cell = min(CELL // PERIOD, *phases.shape[-2:])
+    cell = min(WINDOW // PERIOD, *phases.shape[-2:])
     means = F.avg_pool2d(phases, cell, stride=max(cell // 2, 1))
     means = means.reshape(len(means), -1, PERIOD**2, *means.shape[-2:])
     return (means - means.mean(dim=2, keepdim=True)).abs().mean()

@@ -15,7 +15,6 @@ from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError, TranslateError
 from models.layers import Generator
-from models.resnet import ResNetGenerator
 from translate.training import processes
 from translate.training.allocator import freed_memory_kept
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
@@ -219,7 +218,7 @@ def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, 
     ((network, _),) = method.generators().values()
     if ours == theirs:
         network.load_state_dict(loaded.state_dict())
-    elif not (isinstance(network, ResNetGenerator) and network.begin_unmasked(loaded)):
+    elif not (isinstance(network, Generator) and network.begin_with(loaded)):
         raise TrainingError(
             f"{path} holds a {theirs[0]} {theirs[1] or ''}, and the settings ask for a {ours[0]} {ours[1] or ''}: "
             "make --generator and --generator-arguments those of the file."
