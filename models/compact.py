@@ -16,9 +16,10 @@ class CompactGenerator(Generator):
     conv3-64, (PReLU, conv3-64) x convs, PReLU, conv3 to scale² x channels, pixel shuffle; plus the input,
     nearest. PReLU has a slope for each channel. Initialisation: PyTorch's own, as published.
 
-    `refine`, ours: each pixel of the input is painted as a square by itself, and a discriminator that wants grain gets a
-    weave of such squares. With refine > 0, so many more channels are enlarged beside the picture, and two convolutions
-    (3 x 3, twice as many channels, PReLU) among the pixels of the result add what crosses the squares; nothing at first.
+    `refine`, ours: each pixel of the input is painted as a square by itself, and a discriminator that wants grain gets
+    a weave of such squares. With refine > 0, so many more channels are enlarged beside the picture, and two
+    convolutions (3 x 3, twice as many channels, PReLU) among the pixels of the result add what crosses the squares.
+    That is nothing at first.
 
     Shapes: [B, C, H, W] -> [B, C, scale * H, scale * W], any size. No normalization. Radius: convs + 2 (x4: convs + 3
     with `refine`). 621,424 parameters with 64 channels, 16 convs, x4; with refine = 8: 697,331.

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from translate.training.method import Batch
 from translate.training.srgan import SRGAN
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks for the loaders in /proc")
 
 SMALL: dict[str, Any] = {
     "images": 24, "batch": 2, "log_images": 4, "sample_images": 12, "workers": 2, "device": "cpu", "precision": "fp32",
@@ -70,14 +72,18 @@ def train_forking(config: TrainingConfig) -> None:
     train(config)
 
 
-def stop_in_the_middle(config: TrainingConfig, server: Any, number: int) -> int | None:
-    """Train in a process of its own and send it a signal in the second epoch. Returns its exit code."""
+def stop_in_the_middle(config: TrainingConfig, server: Any, number: int, *, all_of_it: bool = False) -> int | None:
+    """Train in a process of its own and send it, or first its loaders, a signal in the second epoch: its exit code."""
     child = server.Process(target=train_forking, args=(config,))
     child.start()
     while (done := checkpoints(config.out))[-1:] < [6]:
         assert child.is_alive(), "it ended before its sixth image"
+    loaders = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split() if all_of_it else []
+    for loader in map(int, loaders):
+        os.kill(loader, number)
     os.kill(child.pid, number)
     child.join()
+    assert len(loaders) == config.workers * all_of_it
     assert done[-1] < config.images
     return int(child.exitcode)
 
@@ -98,11 +104,13 @@ def test_killed_and_resumed_is_never_stopped(
     assert json.loads((whole / "best.json").read_text()) == json.loads((killed.out / "best.json").read_text())
 
 
+@pytest.mark.parametrize("all_of_it", [False, pytest.param(True, marks=LINUX)])
 def test_sigterm_writes_a_checkpoint_first(
-    data: Path, tmp_path: Path, server: multiprocessing.context.ForkServerContext
+    all_of_it: bool, data: Path, tmp_path: Path, server: multiprocessing.context.ForkServerContext
 ) -> None:
     config = METHODS["srgan"](data, tmp_path / "run")
-    assert stop_in_the_middle(config, server, signal.SIGTERM) == 1  # KeyboardInterrupt, uncaught here
+    ended = stop_in_the_middle(config, server, signal.SIGTERM, all_of_it=all_of_it)
+    assert ended == 1  # KeyboardInterrupt, uncaught here
     stats = [json.loads(line) for line in (config.out / "stats.jsonl").read_text().splitlines()]
     assert checkpoints(config.out)[-1] >= stats[-1]["images"]
 

@@ -20,7 +20,7 @@ from translate.training.method import Batch
 Item = TypeVar("Item")
 
 __all__ = [
-    "Pile", "Pixels", "as_rgb", "batches", "find_piles", "hold_out", "ignore_interrupts", "list_pictures", "load_rgb",
+    "Pile", "Pixels", "as_rgb", "batches", "find_piles", "hold_out", "ignore_stops", "list_pictures", "load_rgb",
     "to_device", "to_tensor",
 ]  # fmt: skip
 
@@ -74,9 +74,11 @@ def as_rgb(pictures: Tensor) -> Tensor:
     return pictures
 
 
-def ignore_interrupts(_: int) -> None:
-    """In a loader's process: Ctrl-C is for the main one, which ends the run between two steps."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def ignore_stops(_: int) -> None:
+    """In a loader's process: Ctrl-C and SIGTERM, which terminals and job schedulers send to all processes of a run, are
+    for the main one, which ends the run between two steps."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def shares(start: int, stop: int, batch: int, parts: int = 1) -> Iterator[int]:
@@ -88,7 +90,7 @@ def shares(start: int, stop: int, batch: int, parts: int = 1) -> Iterator[int]:
 
 def batches(samples: Dataset[Batch], config: TrainingConfig, start: int, *, pin: bool = False) -> Iterator[Batch]:
     """Batches from sample number `start` to the end of the run, this process's part of each."""
-    workers: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": ignore_interrupts} if config.workers else {}
+    workers: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": ignore_stops} if config.workers else {}
     yield from DataLoader(
         samples,
         batch_size=config.batch // processes.count(),
