@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -201,7 +201,9 @@ class Folder(Dataset[tuple[Tensor, Tensor]]):
         return a, b
 
 
-def plain_batches(config: TrainingConfig, scale: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def plain_batches(
+    config: TrainingConfig, scale: int, device: torch.device
+) -> Generator[tuple[Tensor, Tensor], None, None]:
     """Endless, epoch after epoch, each with new loaders."""
     loader = DataLoader(
         Folder(config, scale), batch_size=config.batch, shuffle=True, num_workers=config.workers, drop_last=True

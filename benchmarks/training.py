@@ -18,9 +18,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,7 +103,7 @@ class Turns:
     def end(self) -> float:
         """Most memory that it took, in MB."""
         with self.process:
-            return self.process.submit(peak_memory, torch.device(self.config.device)).result()
+            return self.process.submit(leave).result()
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Here:
     step: Callable[[], float]
     """One update; returns the seconds that it waited for its batch."""
     device: torch.device
-    memory: ExitStack
+    resources: ExitStack
 
 
 here: Here
@@ -156,9 +156,11 @@ def contenders(settings: Settings) -> list[Contender]:
 def begin(contender: Contender, config: TrainingConfig) -> None:
     """A loop, ready for its first update, in this process."""
     global here
-    here = Here(updates(contender, config), torch.device(config.device), ExitStack())
+    set_start_method(None, force=True)  # of loaders: the system's own, where a spawned process would spawn them
+    resources = ExitStack()
     if contender.ours:
-        here.memory.enter_context(freed_memory_kept())
+        resources.enter_context(freed_memory_kept())
+    here = Here(updates(contender, config, resources), torch.device(config.device), resources)
 
 
 def take(steps: int) -> tuple[float, float]:
@@ -169,7 +171,13 @@ def take(steps: int) -> tuple[float, float]:
     return time.perf_counter() - start, waited
 
 
-def updates(contender: Contender, config: TrainingConfig) -> Callable[[], float]:
+def leave() -> float:
+    """End this process's loaders; most memory that it took, in MB."""
+    here.resources.close()
+    return peak_memory(here.device)
+
+
+def updates(contender: Contender, config: TrainingConfig, resources: ExitStack) -> Callable[[], float]:
     device = torch.device(config.device)
     torch.manual_seed(0)
     method = build_method(config, device)
@@ -181,11 +189,12 @@ def updates(contender: Contender, config: TrainingConfig) -> Callable[[], float]
             with plain_training.in_precision(device, contender.precision):
                 loop.step(a, b)
 
-        return timed(found, lambda pair: plain_step(*pair))
+        return timed(resources.enter_context(closing(found)), lambda pair: plain_step(*pair))
     if contender.compile:
         compile_networks(method, device, contender.precision)
     run = Run(method, RunFolder(config.out), config, device, [], contender.precision)
-    return timed(batches(build_samples(config, method), config, 0, pin=device.type == "cuda"), run.step)
+    ours = batches(build_samples(config, method), config, 0, pin=device.type == "cuda")
+    return timed(resources.enter_context(closing(ours)), run.step)
 
 
 def timed(found: Iterator[Any], update: Callable[[Any], None]) -> Callable[[], float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -88,8 +88,13 @@ def shares(start: int, stop: int, batch: int, parts: int = 1) -> Iterator[int]:
         yield from processes.mine(torch.arange(place, place + batch), parts).tolist()
 
 
-def batches(samples: Dataset[Batch], config: TrainingConfig, start: int, *, pin: bool = False) -> Iterator[Batch]:
-    """Batches from sample number `start` to the end of the run, this process's part of each."""
+def batches(
+    samples: Dataset[Batch], config: TrainingConfig, start: int, *, pin: bool = False
+) -> Generator[Batch, None, None]:
+    """Batches from sample number `start` to the end of the run, this process's part of each.
+
+    Close it if it is not read to its end: that ends its loaders, which otherwise keep the process from ending.
+    """
     workers: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": ignore_stops} if config.workers else {}
     yield from DataLoader(
         samples,

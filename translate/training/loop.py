@@ -7,7 +7,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -248,9 +248,10 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
         tensorboard(folder, run.images) as board,
         live(total, run.images, shown=processes.rank() == 0) as shown,
         stop_requests() as asked,
+        closing(batches(samples, config, run.images, pin=run.device.type == "cuda")) as found,
     ):
         saved, start = time.monotonic(), run.images
-        for batch in batches(samples, config, run.images, pin=run.device.type == "cuda"):
+        for batch in found:
             try:
                 run.step(batch)
             except RuntimeError as error:
