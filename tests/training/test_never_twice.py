@@ -146,6 +146,15 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(
         assert all(bool(tensor.isfinite().all()) for tensor in load_file(weights).values())
 
 
+def test_loaders_end_with_a_run_that_fails(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They do not heed SIGTERM: a process that ends before them would wait for them for good."""
+    breaking(2, monkeypatch, in_float32=True)
+    with pytest.raises(NotFinite) as failure:  # whose traceback holds the loop that failed
+        train(srgan(data, tmp_path / "run", precision="fp32", workers=2))
+    assert failure.tb
+    assert multiprocessing.active_children() == []
+
+
 def test_nan_can_be_gone_on_from_in_float32(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

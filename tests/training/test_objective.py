@@ -228,6 +228,32 @@ def test_a_critic_learns_a_distance_with_a_slope_of_one(name: str) -> None:
     assert slopes[-1] < 0.5 * slopes[0]
 
 
+def test_results_and_originals_are_judged_from_the_same_corner_which_moves() -> None:
+    method = build("srgan", judged_shift=3, size=32, spectral_norm=True)
+    batch, seen = batch_for("srgan"), []
+    method.d.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    corners = [(top, left) for top in range(4) for left in range(4)]
+    found = []
+    for _ in range(8):
+        seen.clear()
+        state = method.state()["corners"]
+        with torch.no_grad():
+            fake = method.g(batch.a)
+        method.step(batch)
+        windows = {corner: (slice(corner[0], corner[0] + 29), slice(corner[1], corner[1] + 29)) for corner in corners}
+        places = [
+            [corner for corner, (rows, columns) in windows.items() if torch.equal(part, of[..., rows, columns])]
+            for part, of in zip(seen, (fake, batch.b, fake), strict=True)
+        ]
+        assert all(len(place) == 1 for place in places)
+        assert places[1] == places[2], "the discriminator's two"
+        found += [places[0][0], places[1][0]]
+    assert len(set(found)) > 6
+    method.corners.load_state(state)
+    method.step(batch)
+    assert torch.equal(seen[-2], batch.b[..., windows[found[-1]][0], windows[found[-1]][1]])
+
+
 def test_pairs_are_judged_by_several_scales_with_features_matched() -> None:
     method = build(
         "pix2pix", discriminator="multiscale", discriminator_arguments={"width": 4, "layers": 1, "scales": 2},
@@ -247,6 +273,8 @@ def test_pairs_are_judged_by_several_scales_with_features_matched() -> None:
         (CUTConfig, {"objective": "wgan-gp", "r1_weight": 1.0}, "a slope of 0 and .* one of 1"),
         (SRGANConfig, {"stage": "adversarial", "objective": "wgan-gp"}, "vgg mixes pictures by BatchNorm"),
         (SRGANConfig, {"objective": "hinge", "spectral_norm": True}, "--objective and --spectral-norm: there is no"),
+        (SRGANConfig, {"judged_shift": 8}, "--judged-shift 8 is for --stage adversarial"),
+        (SRGANConfig, {"judged_shift": 96}, "--judged-shift 96 must be 0 or more, and less than --size 96"),
         (Pix2PixConfig, {"feature_weight": 1.0, "discriminator": "unet_sn"}, "unet_sn shows none"),
         (Pix2PixConfig, {"feature_weight": -1.0}, "must be 0 or more"),
         (Pix2PixConfig, {"label_flips": 0.5}, "below 0.5"),

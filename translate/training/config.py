@@ -215,6 +215,10 @@ class SRGANConfig(AdversarialConfig):
     perceptual_distance: PerceptualDistance = "srgan"
     """srgan: squared, after VGG-19's last convolution (eq. 5). esrgan: absolute, before its ReLU (Wang et al. 2018,
     section 3.3). unit: of features of unit length in several layers of any network (Zhang et al. 2018)."""
+    judged_shift: int = 0
+    """Results and originals are judged, by discriminator and feature network, from a place drawn among so many pixels.
+    Otherwise their strides always meet each enlarged pixel at the same places, and what they want becomes a weave; 8 is
+    the stride of PatchGAN's three layers. The paper has none (second stage only)."""
     adversarial_weight: float = 1e-3
     """Weight of the adversarial loss (second stage only; eq. 3)."""
     images: int = 16_000_000
@@ -268,6 +272,15 @@ class SRGANConfig(AdversarialConfig):
             (
                 self.stage == "adversarial" or self.perceptual_features is None,
                 "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
+            ),
+            (
+                0 <= self.judged_shift < self.size,
+                f"--judged-shift {self.judged_shift} must be 0 or more, and less than --size {self.size}",
+            ),
+            (
+                self.judged_shift == 0 or (self.stage == "adversarial" and self.discriminator != "vgg"),
+                f"--judged-shift {self.judged_shift} is for --stage adversarial, and other discriminators than vgg, "
+                "which judges one size only",
             ),
             (
                 not names or names.count("shrink") == 1,

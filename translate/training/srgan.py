@@ -13,6 +13,7 @@ from models.manifest import Manifest
 from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.config import SRGANConfig
+from translate.training.draws import Draws
 from translate.training.losses import full, repeated
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
@@ -56,8 +57,9 @@ class SRGAN(Trainable):
             self.d = self.rival.discriminator(device, channels=self.g.channels, **crop)
             self.d_optimizer = adam(config, self.d)
             self.pool = ImagePool(config.pool, config.seed + 1)
+            self.corners = Draws(config.seed + 6)
             self.networks["d"], self.optimizers["d"] = self.d, self.d_optimizer
-            self.memories |= {"pool": self.pool, "r1": self.rival.r1, "rival": self.rival}
+            self.memories |= {"pool": self.pool, "r1": self.rival.r1, "rival": self.rival, "corners": self.corners}
             if config.perceptual_weight > 0:
                 self.perception = Perception(config.perceptual_features, config.perceptual_distance).to(device)
 
@@ -90,14 +92,15 @@ class SRGAN(Trainable):
             fake = full(self.g(low))
             found = {"g_pixel": self.pixel_loss(fake, high)}
             loss = config.pixel_weight * found["g_pixel"]
+            seen, target = self.from_a_corner(fake, high)
             if self.perception is not None:
-                found["g_perceptual"] = self.perception(fake, high)
+                found["g_perceptual"] = self.perception(seen, target)
                 loss = loss + config.perceptual_weight * found["g_perceptual"]
             if config.grid_weight > 0:
                 found["g_grid"] = repeated(fake, high)
                 loss = loss + config.grid_weight * found["g_grid"]
             with frozen(self.d):
-                found["g_gan"] = self.rival.fooled(self.d, fake, high)
+                found["g_gan"] = self.rival.fooled(self.d, seen, target)
             self.backward(share * (loss + config.adversarial_weight * found["g_gan"]))
             losses.add(share, found)
             fakes.append(fake.detach())
@@ -106,7 +109,7 @@ class SRGAN(Trainable):
         # Discriminator: original from (earlier) fake
         self.d_optimizer.zero_grad()
         for (share, (_, high)), fake in zip(parts, fakes, strict=True):
-            old = self.pool.swap(fake)
+            old, high = self.from_a_corner(self.pool.swap(fake), high)
             d_real, d_fake = self.rival.told_apart("D", self.d, high, old)
             penalties = self.rival.penalties(self.d, high, old)
             self.backward(share * (d_real + d_fake + sum(penalties.values())))
@@ -115,6 +118,15 @@ class SRGAN(Trainable):
 
         self.verdicts = self.rival.verdicts
         return losses.values
+
+    def from_a_corner(self, *pictures: Tensor) -> list[Tensor]:
+        """What is judged: all but `judged_shift` rows and columns, the same of all, drawn anew each time."""
+        shift = self.config.judged_shift
+        if shift == 0:
+            return list(pictures)
+        top, left = (int(self.corners.common(0, shift + 1)) for _ in range(2))
+        height, width = (side - shift for side in pictures[0].shape[2:])
+        return [picture[..., top : top + height, left : left + width] for picture in pictures]
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """The one generator."""
