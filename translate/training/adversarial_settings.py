@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from translate.config import check
@@ -81,3 +82,21 @@ class AdversarialConfig(TrainingConfig):
                 "pictures by BatchNorm: use patchgan, multiscale or unet_sn",
             ),
         )
+
+
+def load_size_fits(load_size: int, size: int) -> tuple[bool, str]:
+    """For `check`: squares of `size` pixels can be cut out of pictures of `load_size`."""
+    return (
+        load_size >= size,
+        f"--load-size {load_size} is below --size {size}: no square of that size can be cut from it",
+    )
+
+
+def features_weigh(weight: float, features: Path | None) -> tuple[bool, str]:
+    """For `check`: a network of features that is named has a weight."""
+    return weight > 0 or features is None, f"--perceptual-features {features} needs a --perceptual-weight above 0"
+
+
+def for_rgb(channels: int, asked: bool, what: str) -> tuple[bool, str]:
+    """For `check`: what is asked for is asked for RGB."""
+    return channels == 3 or not asked, f"{what} is for pictures of 3 channels, and the generator has {channels}"

@@ -8,28 +8,20 @@ from pathlib import Path
 from typing import Literal
 
 from translate.config import check
-from translate.training.adversarial_settings import GAME, AdversarialConfig, ObjectiveName
+from translate.training.adversarial_settings import (
+    GAME,
+    AdversarialConfig,
+    features_weigh,
+    for_rgb,
+    load_size_fits,
+)
 from translate.training.settings import Counts, TrainingConfig, Weights
 from translate.training.settings_damage import parse_damage
+from translate.training.unpaired_settings import CUTConfig, CycleGANConfig, UnpairedConfig
 
 __all__ = ["CUTConfig", "CycleGANConfig", "Pix2PixConfig", "SRGANConfig", "TrainingConfig", "UnpairedConfig"]
 
 PerceptualDistance = Literal["srgan", "esrgan", "unit"]
-
-
-def _load_size(load_size: int, size: int) -> tuple[bool, str]:
-    return (
-        load_size >= size,
-        f"--load-size {load_size} is below --size {size}: no square of that size can be cut from it",
-    )
-
-
-def _perceptual(weight: float, features: Path | None) -> tuple[bool, str]:
-    return weight > 0 or features is None, f"--perceptual-features {features} needs a --perceptual-weight above 0"
-
-
-def _for_rgb(channels: int, asked: bool, what: str) -> tuple[bool, str]:
-    return channels == 3 or not asked, f"{what} is for pictures of 3 channels, and the generator has {channels}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,129 +56,15 @@ class Pix2PixConfig(AdversarialConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(
-            _load_size(self.load_size, self.size),
-            _perceptual(self.perceptual_weight, self.perceptual_features),
-            _for_rgb(self.channels, self.perceptual_weight > 0, "--perceptual-weight"),
+            load_size_fits(self.load_size, self.size),
+            features_weigh(self.perceptual_weight, self.perceptual_features),
+            for_rgb(self.channels, self.perceptual_weight > 0, "--perceptual-weight"),
             (self.feature_weight >= 0, f"--feature-weight {self.feature_weight} must be 0 or more"),
             (
                 self.feature_weight == 0 or self.discriminator in ("patchgan", "multiscale"),
                 f"--feature-weight {self.feature_weight} compares layers of the discriminators patchgan and "
                 f"multiscale; {self.discriminator} shows none",
             ),
-        )
-
-
-Kind = Literal["color", "translation", "cutout"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnpairedConfig(AdversarialConfig):
-    """What the methods for two unpaired piles have in common."""
-
-    generator: str = "resnet_9blocks"
-    discriminator: str = "patchgan"
-    objective: ObjectiveName = "least-squares"
-    load_size: int = 286
-    """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
-    sizes: tuple[int, ...] = ()
-    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`.
-    Pictures are loaded in proportion; small ones are quick, large ones finish. None: --size all the way."""
-    keep_weight: float = 0.0
-    """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
-    and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
-    keep_pixels: int = 1
-    """Side, in pixels, of the squares over whose mean colours that distance is taken: 1 keeps every pixel, 8 leaves
-    stripes free that do not change the mean."""
-    keep_knee: float = 0.0
-    """Above 0, a distance of this much (black to white is 2) costs half of the most that any can, so that changing a
-    few things much is cheaper than everything a little (after Geman & McClure 1987). 0: costs grow with distances."""
-    keep_rise: float = 0.0
-    """Fraction of the run over which that weight rises from zero: first change, then tidy up. As it rises, the mask of
-    resnet_6blocks_masked gets its say: with no rise such a generator tends to mask all of its painting, at once and for
-    good. 0: all of it from the start."""
-    diffaugment: tuple[Kind, ...] = ()
-    """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
-    `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
-    ema: float = 0.0
-    """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
-
-    @property
-    def stages(self) -> tuple[int, ...]:
-        return self.sizes or (self.size,)
-
-    def risen(self, done: float) -> float:
-        """Part of the weight that counts when so much of the run is done, both 0 to 1."""
-        return min(1.0, done / self.keep_rise) if self.keep_rise else 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        named = " ".join(map(str, self.sizes))
-        check(
-            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
-            (
-                1 <= self.keep_pixels <= min(self.stages),
-                f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
-            ),
-            (self.keep_knee >= 0, f"--keep-knee {self.keep_knee} must be 0 or more"),
-            (0 <= self.keep_rise <= 1, f"--keep-rise {self.keep_rise} is a fraction of the run, 0 to 1"),
-            *(
-                (not value or self.keep_weight > 0, f"--{name} {value} needs a --keep-weight above 0")
-                for name, value in (("keep-knee", self.keep_knee), ("keep-rise", self.keep_rise))
-            ),
-            _for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
-            (
-                len(set(self.diffaugment)) == len(self.diffaugment),
-                f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
-            ),
-            (self.stages[-1] == self.size, f"--sizes {named} must end with --size {self.size}"),
-            (min(self.stages) >= 16, f"--sizes {named}: use 16 or more pixels"),
-            (
-                len(self.stages) == 1 or self.discriminator != "vgg",
-                f"--sizes {named}: the discriminator vgg judges one size only; choose another, or one --size",
-            ),
-            _load_size(self.load_size, self.size),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CycleGANConfig(UnpairedConfig):
-    """Two unpaired piles (Zhu et al. 2017). Defaults are the paper's; recipes override them."""
-
-    images: int = 266_800
-    """Length of training, in images seen of each pile: 200 epochs of the 1,334 zebras."""
-    cycle_weight: float = 10.0
-    """λ in eq. 3: how strongly A -> B -> A must return to A."""
-    identity_weight: float = 0.5
-    """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
-    pool: int = 50
-    """Earlier fakes that the discriminators are shown again; 0 for none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CUTConfig(UnpairedConfig):
-    """Two unpaired piles, A to B only (Park et al. 2020). Defaults are CUT's; the recipe fastcut is FastCUT."""
-
-    generator: str = "resnet_9blocks"
-    """Network that paints: one of the resnet_*, whose layers are contrasted; `translate models zoo` lists them."""
-    images: int = 533_600
-    """Length of training, in images seen of each pile: 400 epochs of the 1,334 zebras."""
-    contrast_weight: float = 1.0
-    """λ: how strongly each patch of a result must be recognisable as the patch of the picture it was painted from."""
-    identity: bool = True
-    """Contrast also pictures already of the target domain with what becomes of them, and take the mean of both."""
-    flip_equivariance: bool = False
-    """In half of the updates, contrast the picture with the mirrored result of the mirrored picture (FastCUT)."""
-    patches: int = 256
-    """Patches contrasted in each layer of each picture: one is the right one, the others are the wrong ones."""
-    temperature: float = 0.07
-    """τ: how sharply the right patch must stand out; lower is sharper."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check(
-            (self.contrast_weight > 0, f"--contrast-weight {self.contrast_weight} must be above 0"),
-            (self.patches >= 2, f"--patches {self.patches}: a patch needs another one to be told from; use 2 or more"),
-            (self.temperature > 0, f"--temperature {self.temperature} must be above 0"),
         )
 
 
@@ -262,9 +140,9 @@ class SRGANConfig(AdversarialConfig):
                 f"--{' and --'.join(idle).replace('_', '-')}: there is no discriminator in --stage pixel; leave it out "
                 "or choose --stage adversarial",
             ),
-            _perceptual(self.perceptual_weight, self.perceptual_features),
-            _for_rgb(self.channels, self.stage == "adversarial" and self.perceptual_weight > 0, "--perceptual-weight"),
-            _for_rgb(
+            features_weigh(self.perceptual_weight, self.perceptual_features),
+            for_rgb(self.channels, self.stage == "adversarial" and self.perceptual_weight > 0, "--perceptual-weight"),
+            for_rgb(
                 self.channels,
                 bool(self.degradations or self.jpeg_chance or self.palette_chance),
                 "damage (--degradations, --jpeg-chance, --palette-chance)",

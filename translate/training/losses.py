@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from translate.training.config import UnpairedConfig
+    from translate.training.unpaired_settings import UnpairedConfig
 
 PERIOD = 4
 """Pixels, of the pattern that two doublings, or one enlargement by four, leave; it holds period 2, too."""
