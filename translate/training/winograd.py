@@ -47,21 +47,22 @@ class WinogradConv2d(nn.Conv2d):
 
     def forward(self, image: Tensor) -> Tensor:
         padded = F.pad(image, self._reversed_padding_repeated_twice)
-        result: Tensor = Winograd.apply(padded, self.weight)  # type: ignore[no-untyped-call]
+        result: Tensor = convolve(padded, self.weight)
         return result if self.bias is None else result + self.bias.view(-1, 1, 1)
 
 
 class Winograd(torch.autograd.Function):
-    """[B, C, H, W] and weights [O, C, 3, 3] -> [B, O, H - 2, W - 2], as F.conv2d."""
+    """[B, C, H, W] and weights [O, C, 3, 3] -> [B, O, H - 2, W - 2]: Y = Aᵀ [(G g Gᵀ) ∘ (Bᵀ d B)] A, summed over
+    channels; backwards, gradients of d and g by the same products."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(image, weight)
-        return convolve(image, weight)
+        return results(torch.bmm(image_tiles(image.detach()), kernels(weight).transpose(1, 2)), image.shape)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        image, weight = ctx.saved_tensors
+        image, weight = (saved if torch.is_grad_enabled() else saved.detach() for saved in ctx.saved_tensors)
         tiles = slope_tiles(slope)  # A dY Aᵀ
         on_image = on_weight = None
         if ctx.needs_input_grad[0]:
@@ -72,21 +73,12 @@ class Winograd(torch.autograd.Function):
         return on_image, on_weight
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def convolve(image: Tensor, weight: Tensor) -> Tensor:
-    """Y = Aᵀ [(G g Gᵀ) ∘ (Bᵀ d B)] A, summed over channels."""
-    height, width = image.shape[-2:]
-    products = torch.bmm(image_tiles(image), kernels(weight).transpose(1, 2))
-    rows = [_results(row) for row in _grid(products, image.shape)]
-    whole = torch.stack([torch.stack(_results(column), 2) for column in zip(*rows, strict=True)], 4)
-    pixels = whole.flatten(3, 4).flatten(1, 2)  # [B, h, 4, w, 4, O]
-    return pixels.permute(0, 3, 1, 2)[..., : height - KERNEL + 1, : width - KERNEL + 1]
-
-
-def overlap(tiles: Tensor, shape: Sequence[int]) -> Tensor:
-    """B V Bᵀ of [36, tiles, C], added where tiles of 6 x 6 overlap: [B, C, H, W], the reverse of `image_tiles`."""
-    columns = zip(*_grid(tiles, shape), strict=True)
-    lines = [_added(_spread(column), 1) for column in columns]  # [B, 4 h + 4, w, C] each
-    return _added(_spread(lines), 2).permute(0, 3, 1, 2)[..., : shape[2], : shape[3]]
+    """As F.conv2d without a border. Left out where a network is compiled: its sums are compiled by themselves, once for
+    all layers of a size, in seconds where it took minutes."""
+    result: Tensor = Winograd.apply(image, weight)  # type: ignore[no-untyped-call]
+    return result
 
 
 def kernels(weight: Tensor) -> Tensor:
@@ -101,14 +93,33 @@ def both_ways(like: Tensor) -> Tensor:
     return torch.kron(line, line)
 
 
+@torch.compile(dynamic=False)
 def image_tiles(image: Tensor) -> Tensor:
     """Bᵀ d B of all tiles of 6 x 6, every 4 pixels: [36, tiles, C]. Missing pixels are 0."""
     return _tiles(_by_pixel(image, KERNEL - 1), TILE, _pixels)
 
 
+@torch.compile(dynamic=False)
 def slope_tiles(slope: Tensor) -> Tensor:
     """A dY Aᵀ of all tiles of 4 x 4: [36, tiles, O]."""
     return _tiles(_by_pixel(slope, 0), STEP, _slopes)
+
+
+@torch.compile(dynamic=False)
+def results(products: Tensor, shape: Sequence[int]) -> Tensor:
+    """Aᵀ M A of [36, tiles, O]: [B, O, H - 2, W - 2], where `shape` is the picture's."""
+    rows = [_results(row) for row in _grid(products, shape)]
+    whole = torch.stack([torch.stack(_results(column), 2) for column in zip(*rows, strict=True)], 4)
+    pixels = whole.flatten(3, 4).flatten(1, 2)  # [B, h, 4, w, 4, O]
+    return pixels.permute(0, 3, 1, 2)[..., : shape[2] - KERNEL + 1, : shape[3] - KERNEL + 1]
+
+
+@torch.compile(dynamic=False)
+def overlap(tiles: Tensor, shape: Sequence[int]) -> Tensor:
+    """B V Bᵀ of [36, tiles, C], added where tiles of 6 x 6 overlap: [B, C, H, W], the reverse of `image_tiles`."""
+    columns = zip(*_grid(tiles, shape), strict=True)
+    lines = [_added(_spread(column), 1) for column in columns]  # [B, 4 h + 4, w, C] each
+    return _added(_spread(lines), 2).permute(0, 3, 1, 2)[..., : shape[2], : shape[3]]
 
 
 def _grid(tiles: Tensor, shape: Sequence[int]) -> list[tuple[Tensor, ...]]:
