@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import plain_training
-from translate.training.allocator import freed_memory_kept
+from translate.training.allocator import freed_memory_kept, give_back
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.data import batches
 from translate.training.folder import RunFolder
@@ -168,7 +168,9 @@ def take(steps: int) -> tuple[float, float]:
     start = time.perf_counter()
     waited = sum(here.step() for _ in range(steps))
     synchronize(here.device)
-    return time.perf_counter() - start, waited
+    seconds = time.perf_counter() - start
+    give_back()  # the next loop needs it
+    return seconds, waited
 
 
 def leave() -> float:

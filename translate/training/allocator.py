@@ -20,8 +20,8 @@ def freed_memory_kept() -> Iterator[None]:
     Activations and gradients are megabytes each; otherwise most are given back, and must be found, emptied and mapped
     again in every update: 35,000 pages in each of Pix2Pix, a fifth of its time. Peak memory stays as it is.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if library is None or not hasattr(library, "mallopt"):
+    library = _glibc()
+    if library is None:
         yield
         return
     library.mallopt(M_MMAP_MAX, 0)
@@ -31,4 +31,15 @@ def freed_memory_kept() -> Iterator[None]:
     finally:
         for name, value in DEFAULTS.items():
             library.mallopt(name, value)
+        give_back()
+
+
+def give_back() -> None:
+    """Give all memory that is free to the system, where the C library is glibc."""
+    if library := _glibc():
         library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if hasattr(library, "mallopt") else None
