@@ -88,8 +88,9 @@ def _check_arguments(name: str, builder: Callable[..., nn.Module], arguments: di
             continue  # settings from a command line are whole numbers
         if type(value) is not wanted:
             raise ConfigError(f"{name}: {key} = {value!r} is no {wanted.__name__}.")
-        if wanted is int and not 1 <= value <= LARGEST_ARGUMENT:
-            raise ConfigError(f"{name}: {key} = {value} is out of range; use 1 to {LARGEST_ARGUMENT}.")
+        least = min(1, defaults[key]) if wanted is int else 1
+        if wanted is int and not least <= value <= LARGEST_ARGUMENT:
+            raise ConfigError(f"{name}: {key} = {value} is out of range; use {least} to {LARGEST_ARGUMENT}.")
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ def test_vgg_fits_its_crop(size):
         ("resnet_6blocks", {"width": True}, "no int"),
         ("resnet_6blocks", {"width": 0}, "out of range"),
         ("resnet_6blocks", {"blocks": 10**9}, "out of range"),
+        ("compact_x4", {"refine": -1}, "use 0 to 4096"),
         ("resnet_6blocks", {"norm": "layer"}, "instance, batch, none"),
         ("unet_256", {"depth": 11}, "depth"),
         ("unet_256", {"dropout": 2}, "no bool"),

@@ -10,7 +10,7 @@ from models.errors import ConfigError
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
-from translate.training.losses import repeated
+from translate.training.losses import uneven, woven
 from translate.training.method import Batch
 from translate.training.pix2pix import Pix2Pix
 from translate.training.srgan import SRGAN
@@ -45,29 +45,42 @@ def pattern(side: int, period: int) -> torch.Tensor:
 
 
 def test_what_repeats_every_4_pixels_is_seen_and_nothing_else() -> None:
-    picture = noise(1, 3, 128, 128)
-    assert float(repeated(picture, picture)) == 0
-    assert float(repeated(picture + 0.3, picture)) == pytest.approx(0, abs=1e-6)
-    assert float(repeated(picture + 0.1 * pattern(128, 4), picture)) == pytest.approx(0.075, rel=1e-3)
-    assert float(repeated(picture + 0.1 * pattern(128, 2), picture)) == pytest.approx(0.1, rel=1e-3)
+    def seen(values: torch.Tensor) -> float:
+        return float(uneven(values, 16))
+
+    assert seen(torch.full((1, 3, 128, 128), 0.3)) == pytest.approx(0, abs=1e-6)
+    assert seen(0.1 * pattern(128, 4)) == pytest.approx(0.075, rel=1e-3)
+    assert seen(0.1 * pattern(128, 2)) == pytest.approx(0.1, rel=1e-3)
     for other in (3, 5, 8, 32):
         wave = 0.1 * torch.cos(torch.arange(128) * 2 * torch.pi / other)
-        assert float(repeated(picture + wave, picture)) < 0.02, other
-    assert float(repeated(picture, noise(1, 3, 128, 128, seed=1))) < 0.25, "noise of 0.67 averages out to a quarter"
+        assert seen(wave.expand(1, 3, 128, 128)) < 0.02, other
+    assert seen(noise(1, 3, 128, 128)) < 0.25 * 0.5, "noise of 0.5 averages out to a quarter"
 
 
 def test_a_pattern_in_one_corner_is_seen_there_alone() -> None:
     changed = torch.zeros(1, 3, 128, 128)
     changed[..., :32, :32] = 0.1 * pattern(32, 4)
-    everywhere = float(repeated(0.1 * pattern(128, 4), torch.zeros(1, 3, 128, 128)))
-    assert 0.03 < float(repeated(changed, torch.zeros(1, 3, 128, 128))) / everywhere < 0.1
+    assert 0.03 < float(uneven(changed, 16) / uneven(0.1 * pattern(128, 4), 16)) < 0.1
 
 
 @pytest.mark.parametrize("size", [(4, 4), (7, 30), (33, 65)])
 def test_pictures_of_any_size_from_4_pixels_are_looked_at(size: tuple[int, int]) -> None:
     height, width = size
-    changed = 0.1 * pattern(68, 4)[..., :height, :width]
-    assert float(repeated(changed, torch.zeros(1, 3, height, width))) == pytest.approx(0.075, rel=1e-3)
+    assert float(uneven(0.1 * pattern(68, 4)[..., :height, :width], 16)) == pytest.approx(0.075, rel=1e-3)
+
+
+def test_a_weave_is_seen_whatever_its_sign() -> None:
+    """Squares of 4 pixels that are lighter or darker than their neighbours by chance: no mean of differences has it."""
+    flat = torch.zeros(1, 3, 128, 128)
+    signs = noise(1, 3, 32, 32).sign()
+    squares = 0.1 * signs.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    everywhere = 0.1 * noise(1, 3, 128, 128).sign()
+    assert float(uneven(squares, 64)) < 0.001
+    assert float(woven(squares, flat)) > 10 * float(uneven(squares, 16))
+    assert float(woven(squares, flat)) > 1.5 * float(woven(everywhere, flat)), "and noise is none"
+    assert float(woven(squares, squares)) == 0
+    assert float(woven(squares + 0.3, squares)) == pytest.approx(0, abs=1e-6)
+    assert float(woven(squares[..., :16, :16], flat[..., :16, :16])) > 0.01
 
 
 @pytest.mark.parametrize("name", METHODS)

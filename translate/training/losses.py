@@ -18,6 +18,8 @@ CELL = 32
 """Pixels, of the squares in which such a pattern is looked for."""
 WINDOW = 16
 """The same for the loss: weaves that change from place to place are woven, too."""
+EDGES_WINDOW = 64
+"""The same for the strength of edges, which has one sign wherever it is woven, and more noise."""
 
 
 def full(values: Tensor) -> Tensor:
@@ -36,15 +38,30 @@ def kept(result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0) -> Ten
     return (distances / (distances + knee) if knee else distances).mean()
 
 
-def repeated(result: Tensor, picture: Tensor) -> Tensor:
+def woven(result: Tensor, picture: Tensor) -> Tensor:
     """How strong a pattern is that repeats every 4 pixels of the result and not of the picture, [B, C, H, W] both.
 
-    In squares of 16 pixels (or what there is), every 8, the difference is averaged over places that are 4 pixels
-    apart: 16 means, one for each place of the pattern. Mean distance of these from their own mean. What does not
-    repeat averages out to a quarter; what is left over at the right and lower edge is not looked at.
+    The sum of how unevenly the difference (in squares of 16 pixels) and the strength of edges (of 64; mean over four
+    directions) are spread over the 16 places of such a pattern. The first sees a pattern of one sign, the second one
+    whose sign follows the picture.
     """
-    phases = F.pixel_unshuffle(_whole(full(result) - full(picture), PERIOD), PERIOD)
-    cell = min(WINDOW // PERIOD, *phases.shape[-2:])
+    result, picture = full(result), full(picture)
+    edges = [
+        uneven(one.abs() - other.abs(), EDGES_WINDOW)
+        for one, other in zip(_edges(result), _edges(picture), strict=True)
+    ]
+    return uneven(result - picture, WINDOW) + torch.stack(edges).mean()
+
+
+def uneven(values: Tensor, window: int) -> Tensor:
+    """How unevenly values [B, C, H, W] are spread over places in squares of 4 x 4 pixels.
+
+    In squares of `window` pixels (or what there is), every half of it, they are averaged over places that are 4 pixels
+    apart: 16 means, one for each place. Mean distance of these from their own mean. Noise averages out to 4 / window;
+    what is left over at the right and lower edge is not looked at.
+    """
+    phases = F.pixel_unshuffle(_whole(values, PERIOD), PERIOD)
+    cell = min(window // PERIOD, *phases.shape[-2:])
     means = F.avg_pool2d(phases, cell, stride=max(cell // 2, 1))
     means = means.reshape(len(means), -1, PERIOD**2, *means.shape[-2:])
     return (means - means.mean(dim=2, keepdim=True)).abs().mean()
@@ -61,7 +78,7 @@ def held(config: UnpairedConfig, done: float, *pairs: tuple[Tensor, Tensor]) -> 
         found["g_keep"] = _sum(kept(*pair, config.keep_pixels, config.keep_knee) for pair in pairs)
         total = total + config.keep_weight * config.risen(done) * found["g_keep"]
     if config.grid_weight > 0:
-        found["g_grid"] = _sum(repeated(*pair) for pair in pairs)
+        found["g_grid"] = _sum(woven(*pair) for pair in pairs)
         total = total + config.grid_weight * found["g_grid"]
     return total, found
 
@@ -80,6 +97,15 @@ def peak_signal_to_noise(result: Tensor, target: Tensor) -> Tensor:
     """PSNR in dB over [B, C, H, W] in [-1, 1], rounded to 8 bits as files are: one value per picture, [B]."""
     a, b = (((x.float().clamp(-1, 1) + 1) * 127.5).round() for x in (result, target))
     return 10 * torch.log10(255**2 / (a - b).square().mean(dim=(1, 2, 3)).clamp_min(1e-10))
+
+
+def _edges(pictures: Tensor) -> Iterable[Tensor]:
+    """Differences of neighbours: side by side, one above the other, and along both diagonals."""
+    above, below = pictures[..., :-1, :], pictures[..., 1:, :]
+    yield pictures[..., 1:] - pictures[..., :-1]
+    yield below - above
+    yield below[..., 1:] - above[..., :-1]
+    yield below[..., :-1] - above[..., 1:]
 
 
 def _whole(pictures: Tensor, step: int) -> Tensor:

@@ -13,7 +13,7 @@ from models.manifest import Manifest
 from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.config import Pix2PixConfig
-from translate.training.losses import feature_matching, full, repeated
+from translate.training.losses import feature_matching, full, woven
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.perception import Perception
@@ -76,7 +76,7 @@ class Pix2Pix(Trainable):
                 found["g_perceptual"] = self.perception(fake, b)
                 loss = loss + config.perceptual_weight * found["g_perceptual"]
             if config.grid_weight > 0:
-                found["g_grid"] = repeated(fake, b)
+                found["g_grid"] = woven(fake, b)
                 loss = loss + config.grid_weight * found["g_grid"]
             real_pair, fake_pair = torch.cat([a, b], 1), torch.cat([a, fake], 1)
             with frozen(self.d):

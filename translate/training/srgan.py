@@ -14,7 +14,7 @@ from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.config import SRGANConfig
 from translate.training.draws import Draws
-from translate.training.losses import full, repeated
+from translate.training.losses import full, woven
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.perception import Perception
@@ -97,7 +97,7 @@ class SRGAN(Trainable):
                 found["g_perceptual"] = self.perception(seen, target)
                 loss = loss + config.perceptual_weight * found["g_perceptual"]
             if config.grid_weight > 0:
-                found["g_grid"] = repeated(fake, high)
+                found["g_grid"] = woven(fake, high)
                 loss = loss + config.grid_weight * found["g_grid"]
             with frozen(self.d):
                 found["g_gan"] = self.rival.fooled(self.d, seen, target)
