@@ -1,33 +1,24 @@
-"""Whole folders: how much of the time is the model's, how much memory they take, and what `kill -9` leaves.
+"""Whole folders: how much of the time is the model's.
 
     python -m benchmarks.folders textures --data DIR
     python -m benchmarks.folders photographs --data DIR
-    python -m benchmarks.folders memory --data DIR
-    python -m benchmarks.folders kill --data DIR
 
 DIR holds pictures, at any depth: textures are cut out of them at 32 to 64 pixels a side, with alpha where they have
-it, and photographs are made by enlarging them. `textures` and `photographs` convert them in rounds, and after each
-round put the same arrays through the chain again, with no files around it. "in the run" is the share of the wall-clock
-time that the model was at work; "bare" is what the same calls take by themselves, of the time of the run: the model's,
-and the whole translation's, which also shrinks to the work size and carries the detail over.
-`memory` and `kill` use pixels that are repeated in place of a model: `memory` is the peak of processes of their own,
-and `kill` ends one by SIGKILL at a random moment, lets a second run go on, and compares every file with an
-uninterrupted run.
+it, and photographs are made by enlarging them. Both are converted in rounds, and after each round the same arrays go
+through the chain again, with no files around it. "in the run" is the share of the wall-clock time that the model was at
+work; "bare" is what the same calls take by themselves, of the time of the run: the model's, and the whole
+translation's, which also shrinks to the work size and carries the detail over.
 """
 
 from __future__ import annotations
 
-import hashlib
-import random
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -37,30 +28,25 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from models.manifest import Manifest
+from benchmarks.cuttings import dice, load, textures
 from translate.batch import run
-from translate.bench import peak_megabytes
 from translate.config import RunConfig
-from translate.folders.journal import JOURNAL
-from translate.images import PARTIAL
 from translate.inference.chain import Chain, Translates, WorkSize
 from translate.inference.wrapped import NO_WRAPS, Wraps
 
 Array = NDArray[Any]
-SIDES = (32, 40, 48, 64)
-PER_FOLDER = 33
 
 
 @dataclass(frozen=True)
 class Settings:
     """Measure folders."""
 
-    what: tyro.conf.Positional[Literal["textures", "photographs", "memory", "kill", "child"]]
-    """Which figure; child is used by the processes themselves."""
+    what: tyro.conf.Positional[Literal["textures", "photographs"]]
+    """Which figure."""
     data: Path
     """Folder with pictures."""
     count: int | None = None
-    """Pictures. If not given, 10,000 textures, 50 photographs, 200 for kill, 1,000 and ten times as many for memory."""
+    """Pictures. If not given, 10,000 textures or 50 photographs."""
     megapixels: float = 12.0
     """Of a photograph."""
     model: str = "texture-x4"
@@ -69,11 +55,10 @@ class Settings:
     """As in `translate run`."""
     size: WorkSize = "auto"
     """As in `translate run`."""
-    rounds: int | None = None
-    """10 if not given, 50 for kill."""
+    rounds: int = 10
+    """Parts that the pictures are converted in."""
     bare: int | None = None
     """Rounds after which the calls are made again without files. If not given, all of them."""
-    out: Annotated[Path, tyro.conf.arg(help="Used by the processes themselves.")] = Path("out")
 
 
 @dataclass
@@ -110,55 +95,6 @@ class Recorded(Chain):
         return super().enlarge(planes, wraps, drawn=drawn)
 
 
-class Repeat:
-    """Pixels, repeated four times: no model at all."""
-
-    manifest = Manifest(name="repeat", task="super-resolution", source="a", target="b", generator="none", scale=4)
-    device, why = "NumPy", ""
-
-    def batch(self, pictures: Sequence[Array], /) -> list[Array]:
-        return [picture.repeat(4, 0).repeat(4, 1) for picture in pictures]
-
-    def together(self, height: int, width: int) -> int:
-        return 50
-
-    def how(self, height: int, width: int) -> str:
-        return "repeated"
-
-
-def dice() -> random.Random:
-    """The same throws every time."""
-    return random.Random(0)  # noqa: S311
-
-
-def load(data: Path, least: int) -> list[Image.Image]:
-    """Pictures of at least so many pixels a side."""
-    found = []
-    for path in sorted(data.rglob("*")):
-        if path.suffix.lower() in (".png", ".jpg") and path.is_file():
-            with Image.open(path) as image:
-                if min(image.size) >= least:
-                    has_alpha = image.mode in ("RGBA", "LA") or "transparency" in image.info
-                    found.append(image.convert("RGBA" if has_alpha else "RGB"))
-        if len(found) >= 1500:
-            break
-    if not found:
-        raise SystemExit(f"no pictures of {least} pixels a side in {data}.")
-    return found
-
-
-def textures(data: Path, count: int, target: Path) -> None:
-    """Write `count` cuttings, some dozens to a folder."""
-    chance, pictures = dice(), load(data, max(SIDES))
-    for number in range(count):
-        picture = chance.choice(pictures)
-        width, height = chance.choice(SIDES), chance.choice(SIDES)
-        left, top = chance.randint(0, picture.width - width), chance.randint(0, picture.height - height)
-        place = target / f"{number // PER_FOLDER:03}" / f"{number:05}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        picture.crop((left, top, left + width, top + height)).save(place)
-
-
 def photographs(data: Path, count: int, megapixels: float, target: Path) -> None:
     """Write `count` JPEGs of that many megapixels, 4 to 3."""
     chance, pictures = dice(), load(data, 256)
@@ -176,7 +112,7 @@ def measured(settings: Settings, pictures: Path, work: Path) -> Table:
     """Convert in rounds, and put the same calls through the model alone."""
     opened = Chain.open([settings.model], settings.device, size=settings.size)
     folders = sorted(path for path in pictures.iterdir())
-    rounds = min(settings.rounds or 10, len(folders))
+    rounds = min(settings.rounds, len(folders))
     again_in = rounds if settings.bare is None else max(1, min(settings.bare, rounds))
     wall = inside = bare = whole = beside = pixels = 0.0
     files = calls = 0
@@ -210,104 +146,15 @@ def measured(settings: Settings, pictures: Path, work: Path) -> Table:
     return table
 
 
-def repeating(pictures: Path, out: Path) -> Any:
-    """Run without a model."""
-    return run(RunConfig(inputs=(pictures,), model=("repeat",), out=out), Chain((Repeat(),)))
-
-
-def child(settings: Settings, pictures: Path, out: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "benchmarks.folders", "child"),
-        *("--data", str(pictures), "--out", str(out), "--count", str(settings.count or 0)),
-    ]
-
-
-def memory(settings: Settings, work: Path) -> Table:
-    """Peaks of processes that convert so many textures, and ten times as many."""
-    table = Table("pictures", "peak MB", title="Peak resident memory")
-    for count in ((settings.count or 1000), 10 * (settings.count or 1000)):
-        textures(settings.data, count, work / str(count))
-        told = subprocess.run(
-            child(settings, work / str(count), work / f"out{count}"), capture_output=True, text=True, check=True
-        )
-        table.add_row(f"{count:,}", f"{float(told.stdout):,.0f}")
-        shutil.rmtree(work / f"out{count}")
-    return table
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """Every file but the journal -> its hash."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != JOURNAL
-    }
-
-
-def kill(settings: Settings, work: Path) -> Table:
-    """Kill, resume, compare."""
-    count, rounds, chance = settings.count or 200, settings.rounds or 50, dice()
-    pictures = work / "pictures"
-    textures(settings.data, count, pictures)
-    repeating(pictures, work / "reference")
-    reference = tree(work / "reference")
-    wrong = partial = cut = 0
-    done: list[int] = []
-    for _ in track(range(rounds), description="rounds", console=Console(stderr=True), transient=True):
-        out = work / "out"
-        victim = subprocess.Popen(child(settings, pictures, out), stdout=subprocess.DEVNULL)
-        wanted = chance.randint(0, count - 1)
-        while victim.poll() is None and written(out) < wanted:
-            time.sleep(0.001)
-        time.sleep(chance.random() * 0.01)
-        victim.kill()
-        victim.wait()
-        left = tree(out) if out.exists() else {}
-        unfinished = [name for name in left if PARTIAL in name]
-        cut += len(unfinished)
-        whole = {name: value for name, value in left.items() if name not in unfinished}
-        wrong += any(reference[name] != value for name, value in whole.items())
-        done.append(len(whole))
-        repeating(pictures, out)
-        after = tree(out)
-        partial += any(PARTIAL in name for name in after)
-        wrong += after != reference
-        shutil.rmtree(out)
-    table = Table("rounds", "results when killed", "cut off files found", "trees that differ", "with temporary files")
-    table.add_row(str(rounds), f"{min(done)} to {max(done)} of {count}", str(cut), str(wrong), str(partial))
-    return table
-
-
-def written(out: Path) -> int:
-    """Lines of the journal."""
-    try:
-        return (out / JOURNAL).read_bytes().count(b"\n")
-    except OSError:
-        return 0
-
-
-def tables(settings: Settings, work: Path) -> Iterator[Table]:
-    if settings.what == "textures":
-        textures(settings.data, settings.count or 10_000, work / "in")
-        yield measured(settings, work / "in", work)
-    elif settings.what == "photographs":
-        photographs(settings.data, settings.count or 50, settings.megapixels, work / "in")
-        yield measured(settings, work / "in", work)
-    elif settings.what == "memory":
-        yield memory(settings, work)
-    else:
-        yield kill(settings, work)
-
-
 def main(settings: Settings) -> None:
     """Print the table."""
-    if settings.what == "child":
-        repeating(settings.data, settings.out)
-        print(peak_megabytes())
-        return
-    with tempfile.TemporaryDirectory() as work:
-        for table in tables(settings, Path(work)):
-            Console(width=140).print(table)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        if settings.what == "textures":
+            textures(settings.data, settings.count or 10_000, work / "in")
+        else:
+            photographs(settings.data, settings.count or 50, settings.megapixels, work / "in")
+        Console(width=140).print(measured(settings, work / "in", work))
 
 
 if __name__ == "__main__":
