@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from publishing import BASICSR_MSRRESNET, LEFTTHOMAS, MMAGIC_UNET, leftthomas, mmagic_unet, weights_of
+from publishers import leftthomas, mmagic_unet
+from publishing import BASICSR_MSRRESNET, LEFTTHOMAS, MMAGIC_UNET, weights_of
 from torch import Tensor
 
 from models.checkpoint import save_checkpoint

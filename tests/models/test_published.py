@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import publishers
 import publishing as layouts
 import pytest
 import torch
@@ -19,21 +20,21 @@ from models.published.weights import swap_channels
 from models.zoo import build_generator
 
 FAMILIES: dict[str, tuple[str, Callable[[Weights, Tensor], Tensor], int, dict[str, Any]]] = {
-    "junyanz, 9 blocks": (layouts.RESNET_9, layouts.resnet, 8, {"blocks": 9, "norm": "instance"}),
-    "junyanz, stray statistics": (layouts.RESNET_9_STRAY, layouts.resnet, 8, {"norm": "instance"}),
-    "junyanz, 6 blocks, batch, dropout": (layouts.RESNET_6_BATCH_DROPOUT, layouts.resnet, 8, {"norm": "batch"}),
-    "CUT": (layouts.CUT_9, layouts.resnet, 8, {"smooth": "both"}),
-    "CUT, strided up": (layouts.CUT_6_STRIDED_UP, layouts.resnet, 8, {"smooth": "down", "blocks": 6}),
-    "mmagic CycleGAN": (layouts.MMAGIC_RESNET_9, layouts.mmagic_resnet, 8, {"blocks": 9}),
-    "junyanz U-Net": (layouts.UNET_256, layouts.unet, 16, {"depth": 8, "norm": "batch"}),
-    "mmagic Pix2Pix": (layouts.MMAGIC_UNET, layouts.mmagic_unet, 8, {"depth": 4, "norm": "batch"}),
-    "leftthomas": (layouts.LEFTTHOMAS, layouts.leftthomas, 4, {"after_body": "prelu", "output": "tanh"}),
-    "sgrvinod": (layouts.SGRVINOD, layouts.sgrvinod, 4, {"imagenet": True, "output": "tanh"}),
-    "eriklindernoren": (layouts.ERIKLINDERNOREN, layouts.eriklindernoren, 4, {"imagenet": True, "output": "tanh"}),
-    "Lornatang": (layouts.LORNATANG, layouts.lornatang, 4, {"output": "linear"}),
-    "twtygqyy": (layouts.TWTYGQYY, layouts.twtygqyy, 4, {"norm": "instance-affine"}),
-    "BasicSR": (layouts.BASICSR_MSRRESNET, layouts.basicsr, 4, {"activated": True}),
-    "mmagic MSRResNet": (layouts.MMAGIC_MSRRESNET, layouts.mmagic_msrresnet, 4, {"activated": False}),
+    "junyanz, 9 blocks": (layouts.RESNET_9, publishers.resnet, 8, {"blocks": 9, "norm": "instance"}),
+    "junyanz, stray statistics": (layouts.RESNET_9_STRAY, publishers.resnet, 8, {"norm": "instance"}),
+    "junyanz, 6 blocks, batch, dropout": (layouts.RESNET_6_BATCH_DROPOUT, publishers.resnet, 8, {"norm": "batch"}),
+    "CUT": (layouts.CUT_9, publishers.resnet, 8, {"smooth": "both"}),
+    "CUT, strided up": (layouts.CUT_6_STRIDED_UP, publishers.resnet, 8, {"smooth": "down", "blocks": 6}),
+    "mmagic CycleGAN": (layouts.MMAGIC_RESNET_9, publishers.mmagic_resnet, 8, {"blocks": 9}),
+    "junyanz U-Net": (layouts.UNET_256, publishers.unet, 16, {"depth": 8, "norm": "batch"}),
+    "mmagic Pix2Pix": (layouts.MMAGIC_UNET, publishers.mmagic_unet, 8, {"depth": 4, "norm": "batch"}),
+    "leftthomas": (layouts.LEFTTHOMAS, publishers.leftthomas, 4, {"after_body": "prelu", "output": "tanh"}),
+    "sgrvinod": (layouts.SGRVINOD, publishers.sgrvinod, 4, {"imagenet": True, "output": "tanh"}),
+    "eriklindernoren": (layouts.ERIKLINDERNOREN, publishers.eriklindernoren, 4, {"imagenet": True, "output": "tanh"}),
+    "Lornatang": (layouts.LORNATANG, publishers.lornatang, 4, {"output": "linear"}),
+    "twtygqyy": (layouts.TWTYGQYY, publishers.twtygqyy, 4, {"norm": "instance-affine"}),
+    "BasicSR": (layouts.BASICSR_MSRRESNET, publishers.basicsr, 4, {"activated": True}),
+    "mmagic MSRResNet": (layouts.MMAGIC_MSRRESNET, publishers.mmagic_msrresnet, 4, {"activated": False}),
 }
 
 
@@ -88,7 +89,7 @@ def test_forks_name_blocks_as_they_like_and_give_biases_to_everything() -> None:
     with torch.no_grad():
         running = published.network(picture())
         torch.testing.assert_close(
-            per_picture(published.network)(picture()), layouts.resnet(weights, picture()), atol=2e-5, rtol=1e-4
+            per_picture(published.network)(picture()), publishers.resnet(weights, picture()), atol=2e-5, rtol=1e-4
         )
         without = recognise(weights_of(layouts.RESNET_6_BATCH_DROPOUT, 8))[0].network(picture())
     assert not torch.allclose(running, without, atol=1e-3)  # with running statistics, biases count
