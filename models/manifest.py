@@ -72,6 +72,9 @@ class Manifest:
     """Terms of the weights, which follow from the data."""
     judges: dict[str, str] = field(default_factory=dict)
     """Feature networks by which it was trained, and where their weights are from: they must not measure it."""
+    pictures: str = ""
+    """Fingerprints of those it was trained on or chosen by, which must not measure it: the 512 smallest, each the first
+    6 bytes of a file's SHA-256, in base64."""
     steps: int = 0
     """Optimizer updates."""
     metrics: dict[str, float] = field(default_factory=dict)

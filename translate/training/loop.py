@@ -30,6 +30,7 @@ from translate.training.memory_format import choose_memory_format
 from translate.training.method import Batch, Method
 from translate.training.optimization import learning_rates, set_learning_rates
 from translate.training.scaling import LossScale
+from translate.training.seen import merged
 from translate.training.stopping import stop_requests
 from translate.training.validate import SMALLER_IS_BETTER, validate
 
@@ -69,6 +70,7 @@ class Run:
         self.trail = Trail()
         self.best: dict[str, Any] = {}
         self.judges: dict[str, str] = {}  # of the weights that it started from
+        self.pictures = ""  # that it has seen, as in a Manifest
         self.watch = Watch()
         self.seen: deque[Batch] = deque(maxlen=PROBES)
 
@@ -175,6 +177,7 @@ class Run:
             "metrics": self.metrics,
             "best": self.best,
             "judges": self.judges,
+            "pictures": self.pictures,
             "sums": self.sums,
             "summed": self.summed,
             "random": of_all[0],
@@ -187,6 +190,7 @@ class Run:
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
         self.summed, self.best = state["summed"], state.get("best", {})
         self.judges = state.get("judges", {})
+        self.pictures = merged(self.pictures, state.get("pictures", ""))
         self.trail = Trail()
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
@@ -215,7 +219,9 @@ class Run:
         def write_weights(folder: Path) -> None:
             for name, (_, manifest) in self.method.generators().items():
                 judges = {**self.judges, **manifest.judges}
-                stamped = dataclasses.replace(manifest, judges=judges, steps=self.steps, metrics=self.metrics)
+                stamped = dataclasses.replace(
+                    manifest, judges=judges, pictures=self.pictures, steps=self.steps, metrics=self.metrics
+                )
                 save_checkpoint(folder / f"{name}.safetensors", self.ema.averages[name], stamped)
 
         self.folder.save_checkpoint(self.images, state, write_weights, self.config.keep, self.best)

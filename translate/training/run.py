@@ -15,6 +15,7 @@ from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError, TranslateError
 from models.layers import Generator
+from models.manifest import Manifest
 from translate.training import processes
 from translate.training.allocator import freed_memory_kept
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
@@ -28,6 +29,7 @@ from translate.training.optimization import clip
 from translate.training.pix2pix import Pix2Pix
 from translate.training.samples import HighResolution, Pairs, Piles, Samples
 from translate.training.scaling import LossScale
+from translate.training.seen import fingerprints, merged
 from translate.training.srgan import SRGAN
 from translate.training.winograd import use_winograd
 
@@ -69,9 +71,11 @@ def train_joined(config: TrainingConfig) -> Path:
     method, samples = build(config, device, scale.backward if scale else backward)
     validation = samples.validation() if processes.rank() == 0 else []
     processes.say(samples.describe())
+    seen = fingerprints((*samples.layout.a, *samples.layout.b)) if processes.rank() == 0 else ""
     judges: dict[str, str] = {}
     if config.start_from is not None and checkpoint is None:
-        judges = start_from(config.start_from, method, config)
+        began = start_from(config.start_from, method, config)
+        judges, seen = began.judges, merged(seen, began.pictures)
     for optimizer in method.optimizers.values():
         optimizer.register_step_pre_hook(processes.average_gradients)
         if scale:
@@ -80,7 +84,7 @@ def train_joined(config: TrainingConfig) -> Path:
     if processes.rank() > 0:  # dropout's draws are each process's own
         torch.manual_seed(config.seed + 1_000_003 * processes.rank())
     run = Run(method, folder, config, device, validation, precision, scale)
-    run.judges = judges
+    run.judges, run.pictures = judges, seen
     if checkpoint is not None:
         run.load_state(folder.load_state(checkpoint))
     if processes.rank() == 0:
@@ -100,6 +104,7 @@ def train_joined(config: TrainingConfig) -> Path:
             raise NotFinite(f"{error}; {kept}: {go_on}{lower}.") from None
         processes.say(f"{error}; {kept}: going on from it in float32")
         run = Run(method, folder, config, device, validation, torch.float32)
+        run.pictures = seen
         run.load_state(folder.load_state(newest))
         if processes.rank() == 0:
             folder.forget_stats_after(run.images)
@@ -200,8 +205,8 @@ def check_discriminators(method: Method, config: TrainingConfig) -> None:
                 ) from None
 
 
-def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, str]:
-    """Copy the weights of a checkpoint into the run's generator. Returns its `Manifest.judges`, which judged them.
+def start_from(path: Path, method: Method, config: TrainingConfig) -> Manifest:
+    """Copy the weights of a checkpoint into the run's generator. Returns its Manifest.
 
     Args:
         path: a .safetensors file, or a run folder, whose newest checkpoint is meant.
@@ -223,7 +228,7 @@ def start_from(path: Path, method: Method, config: TrainingConfig) -> dict[str, 
             f"{path} holds a {theirs[0]} {theirs[1] or ''}, and the settings ask for a {ours[0]} {ours[1] or ''}: "
             "make --generator and --generator-arguments those of the file."
         )
-    return manifest.judges
+    return manifest
 
 
 def choose_device(name: str) -> torch.device:
