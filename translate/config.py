@@ -263,20 +263,27 @@ class EvaluateConfig:
     model: Positional[str]
     """Name of an installed model (`translate models list`) or path of an .onnx file."""
     data: Path
-    """Pictures to measure with: for super-resolution any folder; for translation pairs side by side (in test or val, if
-    there), or two piles, testA and testB (or valA, trainA, A ...)."""
+    """Pictures to measure with, in the folders that training takes. Super-resolution: pictures. Translation: pairs side
+    by side, two folders (testA and testB, test/A and test/B, test/input and test/target), or a .csv file of two columns
+    of paths. Those in test come before those in val, and training pictures last, which the result then says."""
+    pairing: Literal["auto", "pairs", "piles"] = "auto"
+    """Whether two folders hold pairs. auto: if more than half of the names are in both."""
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     """Which pile, or half of a pair, is translated: a is the left half."""
     features: Path | None = None
     """A network to see pictures with: weights of SqueezeNet 1.1, VGG or AlexNet as torchvision names them, or of
-    EfficientNet-Lite0; or `inception`, which is fetched and gives the published FID and KID. Use none that the model
-    was chosen by; one that it was trained by is refused."""
+    EfficientNet-Lite0; or `inception`, which is fetched and gives the published FID, KID and Inception Score.
+    SqueezeNet 1.1, AlexNet and VGG-16 also give LPIPS, for pairs and enlarged pictures. Use none that the model was
+    chosen by; one that it was trained by is refused."""
+    allow_seen: FlagCreatePairsOff[bool] = False
+    """Measure also with pictures that the model was trained on or chosen by, as far as it knows them (up to 512 for
+    certain, of more a sample); refused otherwise."""
     shrink: Literal["box", "bicubic", "lanczos", "nearest"] = "box"
     """Kernel that makes the small picture, for super-resolution."""
     border: int = 0
     """Pixels at each side of a result that are not compared with its target."""
     side: int | None = None
-    """Shorter side in pixels that unpaired pictures are resized to first."""
+    """Shorter side in pixels that pictures are resized to first (bicubic), for translation."""
     size: Literal["auto", "full"] | int = "auto"
     """Work size, as in `translate run`."""
     limit: int | None = None

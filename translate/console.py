@@ -207,6 +207,8 @@ def print_evaluation(found: Evaluation) -> None:
     """One line a metric, beside what costs nothing."""
     print(f"{found.model} on {found.device}: {found.pictures:,} pictures of {found.inputs} against {found.references}")
     print(f"{found.protocol}; {found.seconds:.1f} s of translation")
+    if found.note:
+        print(f"note: {found.note}")
     table = new_table("metric", "model", "baseline", *found.published)
     columns = [found.metrics, found.baseline, *found.published.values()]
     for name in found.metrics:

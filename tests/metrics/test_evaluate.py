@@ -22,6 +22,7 @@ from translate.metrics.distances import pile_distances
 from translate.metrics.evaluate import evaluate
 from translate.metrics.features import FeatureNetwork, open_features
 
+DISTANCES = ("Fréchet distance", "kernel distance", "kernel distance, deviation")
 PHOTOGRAPH = Path(__file__).parents[2] / "export" / "photograph.jpg"
 
 
@@ -46,10 +47,10 @@ def crops(count: int, side: int = 64, seed: int = 0) -> list[Any]:
     return [whole[y : y + side, x : x + side] for y, x in places]
 
 
-def write(folder: Path, pictures: list[Any]) -> None:
+def write(folder: Path, pictures: list[Any], prefix: str = "") -> None:
     folder.mkdir(parents=True)
     for number, picture in enumerate(pictures):
-        Image.fromarray(picture).save(folder / f"{number}.png")
+        Image.fromarray(picture).save(folder / f"{prefix}{number}.png")
 
 
 def test_enlargement(tmp_path: Path, features: Path) -> None:
@@ -61,8 +62,12 @@ def test_enlargement(tmp_path: Path, features: Path) -> None:
     assert found.metrics.keys() == found.baseline.keys()
     assert set(found.metrics) == {
         *("PSNR (RGB)", "PSNR (Y)", "SSIM (RGB)", "SSIM (Y)"),
-        "perceptual distance (SqueezeNet 1.1)",
+        *("LPIPS (squeeze)", "perceptual distance (SqueezeNet 1.1)"),
+        *(f"{word} (SqueezeNet 1.1)" for word in DISTANCES),
     }
+    assert found.metrics["LPIPS (squeeze)"] > 0
+    one = EvaluateConfig(model=str(model), data=tmp_path / "data", features=features, device="cpu", limit=1)
+    assert not {f"{word} (SqueezeNet 1.1)" for word in DISTANCES} & set(evaluate(one).metrics)  # of one there is none
     files = sorted((tmp_path / "data").iterdir())
     errors = []
     for file in files:
@@ -106,12 +111,14 @@ def test_pairs(tmp_path: Path) -> None:
     found = evaluate(config)
     assert found.metrics == pytest.approx(found.baseline)
     assert found.inputs.endswith("val")
+    assert (found.border, found.part) == (3, "val")
+    assert "3 pixels of border left out" in found.protocol
 
 
 def test_piles(tmp_path: Path, features: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Results of a model that changes nothing are as far from the other pile as its inputs."""
     write(tmp_path / "data" / "testA", crops(4))
-    write(tmp_path / "data" / "testB", [cv2.GaussianBlur(picture, (0, 0), 3) for picture in crops(5, seed=1)])
+    write(tmp_path / "data" / "testB", [cv2.GaussianBlur(picture, (0, 0), 3) for picture in crops(5, seed=1)], "b")
     model = make_model(tmp_path / "model.onnx", scale=1, paint="identity")
     command = ["evaluate", str(model), "--data", str(tmp_path / "data"), "--features", str(features), "-d", "cpu"]
     assert main([*command, "--json", "--limit", "4", "--side", "80"]) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +14,18 @@ from PIL import Image
 from models.errors import ConfigError, DataError
 from translate.config import EvaluateConfig
 from translate.inference.chain import Chain
-from translate.metrics.features import FeatureNetwork, open_features
+from translate.metrics.distances import Network, Scores, open_network
+from translate.metrics.pictures import Measured, find_pictures, find_two, load_pairs
 from translate.metrics.published import published
-from translate.metrics.scoring import Progress, Scores, compare_pairs, mean_agreement, pile_scores, resized
+from translate.metrics.scoring import Progress, Tally, as_rgb, compare_pairs, mean_agreement, pile_scores, resized
 from translate.metrics.similarity import Pixels
-from translate.training.data import list_pictures, load_rgb
+from translate.training.degrade import resized as resampled
 from translate.training.degrade import shrink
+from translate.training.layout import load_pixels
+from translate.training.seen import find_seen
 
-INPUTS, TARGETS = ("testA", "valA", "trainA", "A"), ("testB", "valB", "trainB", "B")
-"""Folders of an unpaired set, the first that are there are taken."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What was measured, on what, and how."""
 
@@ -36,7 +36,13 @@ class Evaluation:
     """Folder of the pictures that were translated."""
     references: str
     """Folder of the pictures that results were compared with."""
+    part: str
+    """test, val or train, as the folders' names say; empty if they say nothing."""
+    note: str
+    """What must be known of the figures; may be empty."""
     pictures: int
+    border: int = 0
+    """Pixels at each side of a result that were not compared."""
     protocol: str
     """What was done to them before they were compared."""
     metrics: Scores
@@ -56,30 +62,28 @@ class Evaluation:
 def evaluate(config: EvaluateConfig, on_progress: Progress = lambda *_: None) -> Evaluation:
     """Translate the pictures of a folder and measure the results.
 
-    Super-resolution: each picture is shrunk by `--shrink` and enlarged again. Pairs side by side: the input half is
-    translated and compared with the other. Two piles: the results are compared with the pile of real pictures.
+    Super-resolution: each picture is shrunk by `--shrink` and enlarged again. Pairs: the input is translated and
+    compared with its target. Two piles: the results are compared with the pile of real pictures.
 
     Raises:
-        ConfigError: the model was trained by the feature network.
+        ConfigError: the model was trained by the feature network; or settings that do not suit it.
         DataError: no such pictures, or too few.
         TranslateError: the model cannot be opened or refuses a picture.
     """
     chain = Chain.open((config.model,), config.device, size=config.size)
-    network = open_features(config.features) if config.features and config.features != Path("inception") else None
-    known = bool(config.features)
+    network = open_network(config.features)
     if network:
         refuse_own_judge(chain, network)
-    if chain.steps[0].manifest.task == "super-resolution":
-        return _enlarged(config, chain, network, on_progress)
-    piles = [_first(config.data, names) for names in (INPUTS, TARGETS)]
-    if config.direction == "b-to-a":
-        piles.reverse()
-    if piles[0] and piles[1]:
-        return _piles(config, chain, network, known, piles[0], piles[1], on_progress)
-    return _pairs(config, chain, network, on_progress)
+    enlarges = chain.steps[0].manifest.task == "super-resolution"
+    if enlarges and config.side:
+        raise ConfigError(f"--side {config.side} is for models that translate; what is enlarged is shrunk first.")
+    measured = find_pictures(config.data) if enlarges else find_two(config.data, config.pairing, config.direction)
+    measured = refuse_seen(chain, measured.limited(config.limit), allow=config.allow_seen)
+    measure = _enlarged if enlarges else _piles if measured.kind == "piles" else _pairs
+    return measure(config, chain, network, measured, on_progress)
 
 
-def refuse_own_judge(chain: Chain, network: FeatureNetwork) -> None:
+def refuse_own_judge(chain: Chain, network: Network) -> None:
     """What a model is judged by is never what it was trained by: it has learned to please that network.
 
     Raises:
@@ -93,100 +97,115 @@ def refuse_own_judge(chain: Chain, network: FeatureNetwork) -> None:
             )
 
 
-def _enlarged(
-    config: EvaluateConfig, chain: Chain, network: FeatureNetwork | None, on_progress: Progress
-) -> Evaluation:
-    scale = chain.steps[0].manifest.scale
-    files = _chosen(list_pictures(config.data), config)
+def refuse_seen(chain: Chain, measured: Measured, *, allow: bool) -> Measured:
+    """Nor is it judged with pictures that it was trained on or chosen by.
 
-    def pairs() -> Iterator[tuple[Pixels, Pixels]]:
-        for file in files:
-            high = load_rgb(file)
+    Args:
+        allow: note it instead.
+    Raises:
+        ConfigError: the model has seen some of them.
+    """
+    files = (*measured.a, *measured.b)
+    for step in chain.steps:
+        seen = find_seen(step.manifest.pictures, files)
+        if not seen:
+            continue
+        words = f"{step.manifest.name} was trained on, or chosen by, {len(seen)} or more of these {len(files)} pictures"
+        if not allow:
+            raise ConfigError(
+                f"{words} (such as {seen[0]}): with these it looks better than it is. Name others with --data, or "
+                "measure all the same with --allow-seen, which the result then says."
+            )
+        return replace(measured, seen=words)
+    return measured
+
+
+def _enlarged(
+    config: EvaluateConfig, chain: Chain, network: Network | None, measured: Measured, on_progress: Progress
+) -> Evaluation:
+    manifest = chain.steps[0].manifest
+    scale = manifest.scale
+
+    def pairs() -> Iterator[tuple[Path, Pixels, Pixels]]:
+        for file in measured.a:
+            high = load_pixels(file, manifest.channels)
             height, width = (side // scale * scale for side in high.shape[:2])
             if min(height, width) // scale < 1:
                 raise DataError(f"{file} is too small to be shrunk {scale} times.")
             high = np.ascontiguousarray(high[:height, :width])
-            yield shrink(high, scale, config.shrink), high
+            yield file, shrink(high, scale, config.shrink), high
 
     def bicubic(low: Pixels) -> Pixels:
-        size = (low.shape[1] * scale, low.shape[0] * scale)
-        return np.asarray(Image.fromarray(low).resize(size, Image.Resampling.BICUBIC))
+        return resampled(low, (low.shape[1] * scale, low.shape[0] * scale), Image.Resampling.BICUBIC)
 
-    scores, baseline, seconds = compare_pairs(pairs(), len(files), chain, bicubic, network, config.border, on_progress)
+    ours, theirs = (Tally(network, config.border) for _ in range(2))
+    seconds = compare_pairs(pairs(), len(measured.a), chain, bicubic, ours, theirs, on_progress)
     return Evaluation(
-        model=config.model, task="super-resolution", device=chain.device, inputs=str(config.data),
-        references=str(config.data), pictures=len(files),
-        protocol=f"shrunk {scale} times ({config.shrink}), 8 bits, {config.border} pixels of border left out; "
-        "the baseline is bicubic",
-        metrics=scores, baseline=baseline, seconds=seconds,
-        published=published(config.data, len(files), scale, config.shrink, config.border),
+        model=config.model, task="super-resolution", device=chain.device, inputs=measured.inputs,
+        references=measured.references, part=measured.part, note=measured.note, pictures=len(measured.a),
+        border=config.border,
+        protocol=f"shrunk {scale} times ({config.shrink}), {_compared(config, network)}; the baseline is bicubic",
+        metrics=ours.scores(), baseline=theirs.scores(), seconds=seconds,
+        published=published(Path(measured.inputs), len(measured.a), scale, config.shrink, config.border),
     )  # fmt: skip
 
 
-def _pairs(config: EvaluateConfig, chain: Chain, network: FeatureNetwork | None, on_progress: Progress) -> Evaluation:
-    folder = next((config.data / name for name in ("test", "val") if (config.data / name).is_dir()), config.data)
-    files = _chosen(list_pictures(folder), config)
+def _pairs(
+    config: EvaluateConfig, chain: Chain, network: Network | None, measured: Measured, on_progress: Progress
+) -> Evaluation:
+    def pairs() -> Iterator[tuple[Path, Pixels, Pixels]]:
+        for file, *two in load_pairs(measured, chain.steps[0].manifest.channels, config.direction):
+            one, other = (resized(picture, config.side) for picture in two) if config.side else two
+            yield file, one, other
 
-    def pairs() -> Iterator[tuple[Pixels, Pixels]]:
-        for file in files:
-            whole = load_rgb(file)
-            half = whole.shape[1] // 2
-            if half < 1 or whole.shape[1] < 1.5 * whole.shape[0]:
-                raise DataError(
-                    f"{file} ({whole.shape[1]} x {whole.shape[0]}) does not look like two pictures side by side, and "
-                    f"{config.data} has no two folders such as testA and testB."
-                )
-            left, right = (np.ascontiguousarray(part) for part in (whole[:, :half], whole[:, half : 2 * half]))
-            yield (right, left) if config.direction == "b-to-a" else (left, right)
-
-    scores, baseline, seconds = compare_pairs(
-        pairs(), len(files), chain, lambda picture: picture, network, config.border, on_progress
-    )
+    ours, theirs = (Tally(network, config.border) for _ in range(2))
+    seconds = compare_pairs(pairs(), len(measured.a), chain, lambda picture: picture, ours, theirs, on_progress)
+    how = "pairs side by side" if measured.kind == "side by side" else "pairs of two files"
     return Evaluation(
-        model=config.model, task="translation", device=chain.device, inputs=str(folder), references=str(folder),
-        pictures=len(files), protocol="pairs side by side, 8 bits; the baseline is the input as it is",
-        metrics=scores, baseline=baseline, seconds=seconds,
+        model=config.model, task="translation", device=chain.device, inputs=measured.inputs,
+        references=measured.references, part=measured.part, note=measured.note, pictures=len(measured.a),
+        border=config.border,
+        protocol=f"{how}, {_size(config)}, {_compared(config, network)}; the baseline is the input as it is",
+        metrics=ours.scores(), baseline=theirs.scores(), seconds=seconds,
     )  # fmt: skip
 
 
 def _piles(
-    config: EvaluateConfig,
-    chain: Chain,
-    network: FeatureNetwork | None,
-    known: bool,
-    inputs: Path,
-    targets: Path,
-    on_progress: Progress,
+    config: EvaluateConfig, chain: Chain, network: Network | None, measured: Measured, on_progress: Progress
 ) -> Evaluation:
-    files = _chosen(list_pictures(inputs), config)
-    pictures = [load_rgb(file) for file in files]
-    if config.side:
-        pictures = [resized(picture, config.side) for picture in pictures]
-    real = [load_rgb(file) for file in _chosen(list_pictures(targets), config)]
-    real = [resized(picture, config.side) for picture in real] if config.side else real
+    channels = chain.steps[0].manifest.channels
+    pictures, real = (
+        [resized(picture, config.side) if config.side else picture
+         for picture in (load_pixels(file, channels) for file in files)]
+        for files in (measured.a, measured.b)
+    )  # fmt: skip
     results: list[Pixels] = []
     start = time.perf_counter()
     for number, picture in enumerate(pictures):
         on_progress("translating", number, len(pictures))
         results.append(np.asarray(chain(picture)))
     seconds = time.perf_counter() - start
+    pictures, real, results = ([as_rgb(picture) for picture in pile] for pile in (pictures, real, results))
     scores, baseline = (
-        pile_scores(pile, real, network, known) | {"edge agreement": mean_agreement(pictures, pile)}
+        pile_scores(pile, real, network) | {"edge agreement": mean_agreement(pictures, pile)}
         for pile in (results, pictures)
     )
-    size = f"resized to a shorter side of {config.side}" if config.side else "at their own size"
     return Evaluation(
-        model=config.model, task="translation", device=chain.device, inputs=str(inputs), references=str(targets),
-        pictures=len(files),
-        protocol=f"{len(files)} inputs against {len(real)} real pictures, {size} before translation; SWD on squares of "
-        "256 (bilinear); networks see 224 x 224 (bilinear, antialiased); the baseline is the inputs as they are",
+        model=config.model, task="translation", device=chain.device, inputs=measured.inputs,
+        references=measured.references, part=measured.part, note=measured.note, pictures=len(pictures),
+        protocol=f"{len(pictures)} inputs against {len(real)} real pictures, {_size(config)}; SWD on squares of 256 "
+        f"(bilinear){_seen_at(network)}; the baseline is the inputs as they are",
         metrics=scores, baseline=baseline, seconds=seconds,
     )  # fmt: skip
 
 
-def _chosen(files: list[Path], config: EvaluateConfig) -> list[Path]:
-    return files[: config.limit] if config.limit else files
+def _size(config: EvaluateConfig) -> str:
+    return f"resized to a shorter side of {config.side} before translation" if config.side else "at their own size"
 
 
-def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
+def _compared(config: EvaluateConfig, network: Network | None) -> str:
+    return f"8 bits, {config.border} pixels of border left out{_seen_at(network)}"
+
+
+def _seen_at(network: Network | None) -> str:
+    return f"; distances of piles by {network.title}, which sees {network.resize}" if network else ""

@@ -88,6 +88,11 @@ class FeatureNetwork(nn.Module):
         """The network that its weights come from."""
         return self.kind.family or self.kind.title
 
+    @property
+    def resize(self) -> str:
+        """What becomes of pictures before their features are taken."""
+        return f"{SIDE} x {SIDE} (bilinear, antialiased)"
+
     def forward(self, images: Tensor) -> Tensor:
         """Mean of the last features over the picture, resized to 224 x 224: [B, D]."""
         small = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from translate.metrics.scoring import Scores
+from translate.metrics.distances import Scores
 
 PICTURES = {"Set5": 5, "Set14": 14}
 BORDER = 4
