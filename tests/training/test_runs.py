@@ -70,7 +70,7 @@ def cut(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
     return CUTConfig(
         data=data, out=out, pool=2, generator_arguments={"width": 2, "blocks": 1},
-        flip_equivariance=True, patches=8, ema=0.9, validation=1, **{"load_size": 18, **SMALL, **small, **settings},
+        flip_equivariance=True, patches=8, ema=0.9, validation=2, **{"load_size": 18, **SMALL, **small, **settings},
     )  # fmt: skip
 
 

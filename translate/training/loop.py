@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from models.checkpoint import save_checkpoint
 from translate.bench import peak_megabytes
+from translate.metrics.features import open_features
 from translate.training import processes
 from translate.training.config import TrainingConfig
 from translate.training.data import as_rgb, batches, to_device
@@ -32,7 +32,7 @@ from translate.training.optimization import learning_rates, set_learning_rates
 from translate.training.scaling import LossScale
 from translate.training.seen import merged
 from translate.training.stopping import stop_requests
-from translate.training.validate import SMALLER_IS_BETTER, validate
+from translate.training.validate import SMALLER_IS_BETTER, choose, validate
 
 SAMPLE_ROWS = 6
 PROBES = 8
@@ -70,6 +70,7 @@ class Run:
         self.trail = Trail()
         self.best: dict[str, Any] = {}
         self.judges: dict[str, str] = {}  # of the weights that it started from
+        self.network = open_features(config.validation_features) if config.validation_features else None
         self.pictures = ""  # that it has seen, as in a Manifest
         self.watch = Watch()
         self.seen: deque[Batch] = deque(maxlen=PROBES)
@@ -134,10 +135,10 @@ class Run:
         """What the pictures kept aside are worth, as the first process finds. A new best is kept as a checkpoint."""
         measures = processes.first(lambda: self.look(board, shown))
         self.metrics |= measures
-        for name, value in itertools.islice(measures.items(), 1):
-            if not self.best or (value < self.best["value"]) == (name in SMALLER_IS_BETTER):
-                self.best = {"images": self.images, "measure": name, "value": value}
-                self.save()
+        name = choose(measures, self.config.validation_measure)
+        if name and (not self.best or (measures[name] < self.best["value"]) == (name in SMALLER_IS_BETTER)):
+            self.best = {"images": self.images, "measure": name, "value": measures[name]}
+            self.save()
 
     @torch.no_grad()
     def look(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
@@ -150,7 +151,7 @@ class Run:
             probed = [self.columns(batch) for batch in probes] if len(aside) < PROBES else aside[:PROBES]
         self.folder.sample(self.images, aside[:SAMPLE_ROWS] or probed[-1:])
         signs = measure([row for row in probed if same_shape(row, probed[-1])])
-        measures = validate(aside)
+        measures = validate(aside, self.network)
         self.write(board, measures | signs)
         self.warn(signs, shown)
         return measures
@@ -218,7 +219,8 @@ class Run:
 
         def write_weights(folder: Path) -> None:
             for name, (_, manifest) in self.method.generators().items():
-                judges = {**self.judges, **manifest.judges}
+                chosen_by = {self.network.family: self.network.origin} if self.network else {}
+                judges = {**self.judges, **manifest.judges, **chosen_by}
                 stamped = dataclasses.replace(
                     manifest, judges=judges, pictures=self.pictures, steps=self.steps, metrics=self.metrics
                 )

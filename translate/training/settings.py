@@ -126,7 +126,13 @@ class TrainingConfig:
     cache_bytes: Bytes = 2 * 1024**3
     """How much of them, such as 500MB or 8GB; what is beyond is decoded each time."""
     validation: int = 0
-    """Pictures kept aside, never trained on, and measured at each checkpoint."""
+    """Pictures kept aside, never trained on, and measured at each checkpoint; of piles 2 or more each."""
+    validation_measure: Literal["auto", "psnr", "ssim", "perceptual", "swd", "kernel"] = "auto"
+    """By which the best checkpoint is chosen. Where there are targets: psnr (auto), ssim or the perceptual distance. Of
+    piles: swd (auto), the sliced Wasserstein distance, or the kernel distance. What is not chosen by is logged, too."""
+    validation_features: Path | None = None
+    """Feature network for the perceptual and kernel distances: a file, as for `translate evaluate`, which then refuses
+    to measure the model by it."""
     log_images: int = 1_000
     """Write a line to stats.jsonl every so many images."""
     sample_images: int = 20_000
@@ -135,7 +141,7 @@ class TrainingConfig:
     """Write a checkpoint every so many minutes, and at the end."""
     keep: int = 2
     """Checkpoints that stay, the newest ones. The best one stays, too, where pictures are kept aside (--validation): by
-    PSNR where they have a target, else by the sliced Wasserstein distance of results and real pictures."""
+    --validation-measure."""
     on_nan: Literal["stop", "resume"] = "stop"
     """What to do when a loss is no number any more. stop: end with an error. resume: once, go on from the last
     checkpoint in float32."""
@@ -144,6 +150,11 @@ class TrainingConfig:
     def channels(self) -> int:
         """Of the pictures: 1 (grey), 3 (RGB) or 4 (RGB and alpha)."""
         return self.generator_arguments.get("channels", 3)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """By which of the pictures kept aside its best checkpoint can be chosen."""
+        return ("psnr", "ssim", "perceptual")
 
     @property
     def stages(self) -> tuple[int, ...]:
@@ -190,6 +201,19 @@ class TrainingConfig:
             (bool(self.cache), "--cache is empty: say memory, off, or name a folder"),
             (self.cache_bytes >= 0, f"--cache-bytes {self.cache_bytes} must be 0 or more"),
             (self.validation >= 0, f"--validation {self.validation} must be 0 or more"),
+            (
+                self.validation_measure in ("auto", *self.measures),
+                f"--validation-measure {self.validation_measure}: this method has {', '.join(self.measures)}",
+            ),
+            (
+                self.validation > 0 or (self.validation_measure == "auto" and self.validation_features is None),
+                "--validation-measure and --validation-features need pictures kept aside: add --validation",
+            ),
+            (
+                self.validation_measure not in ("perceptual", "kernel") or self.validation_features is not None,
+                f"--validation-measure {self.validation_measure} needs a network: name its file with "
+                "--validation-features",
+            ),
             (self.log_images >= 1, f"--log-images {self.log_images} must be 1 or more"),
             (self.sample_images >= 1, f"--sample-images {self.sample_images} must be 1 or more"),
         )

@@ -43,6 +43,10 @@ class UnpairedConfig(AdversarialConfig):
     """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        return ("swd", "kernel")
+
+    @property
     def stages(self) -> tuple[int, ...]:
         return self.sizes or (self.size,)
 
@@ -54,6 +58,11 @@ class UnpairedConfig(AdversarialConfig):
         super().__post_init__()
         named = " ".join(map(str, self.sizes))
         check(
+            (
+                self.validation != 1,
+                "--validation 1: a distance of piles needs 2 pictures or more of each; without it there is no best "
+                "checkpoint. Use 0 or 2 and more",
+            ),
             (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
             (
                 1 <= self.keep_pixels <= min(self.stages),
