@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import DataError
-from translate.metrics.features import FeatureNetwork, in_batches, open_features
+from translate.metrics.features import NAMES, FeatureNetwork, fetch_features, in_batches, open_features
 from translate.metrics.inception import Inception
 
 SUBSETS = 100
@@ -36,14 +36,16 @@ class PileDistances:
 
 
 def open_network(features: Path | None) -> Network | None:
-    """What --features names: `inception`, or a file.
+    """What --features names: `inception` or one of torchvision's networks, which are fetched, or a file.
 
     Raises:
         DataError: the weights cannot be fetched, or the file is no feature network.
     """
     if features is None:
         return None
-    return Inception() if features == Path("inception") else open_features(features)
+    if features == Path("inception"):
+        return Inception()
+    return fetch_features(str(features)) if str(features) in NAMES else open_features(features)
 
 
 def pile_distances(real: Sequence[Tensor], fake: Sequence[Tensor], network: Network) -> PileDistances:

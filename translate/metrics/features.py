@@ -58,6 +58,10 @@ KINDS = (
     # the last block of each resolution
     Kind("EfficientNet-Lite0", EfficientNetLite0, (1, 3, 5, 11, 16), standard=((127 / 255,) * 3, (128 / 255,) * 3)),
 )
+FETCHED = "IMAGENET1K_V1"
+"""torchvision's name of the weights that it fetches."""
+NAMES = tuple(kind.build for kind in KINDS if isinstance(kind.build, str))
+"""Networks whose weights torchvision fetches."""
 
 
 class FeatureNetwork(nn.Module):
@@ -121,6 +125,27 @@ class FeatureNetwork(nn.Module):
     def _standard(self, images: Tensor) -> Tensor:
         result: Tensor = (images - self.mean) / self.deviation
         return result
+
+
+def fetch_features(name: str) -> FeatureNetwork:
+    """A feature network with torchvision's ImageNet weights.
+
+    Args:
+        name: one of torchvision's that KINDS has.
+    Raises:
+        DataError: the weights are not in torchvision's cache and cannot be fetched.
+    """
+    import torchvision.models
+
+    kind = next(kind for kind in KINDS if kind.build == name)
+    try:
+        network = torchvision.models.get_model(name, weights=FETCHED)
+    except OSError as error:  # URLError is one
+        raise DataError(
+            f"cannot fetch the weights of {kind.title} ({error}). Connect once so that torchvision can keep them, or "
+            "name a file with --features."
+        ) from None
+    return FeatureNetwork(network.features, kind, f"torchvision {FETCHED}")
 
 
 def open_features(path: Path) -> FeatureNetwork:
