@@ -32,11 +32,11 @@ from torch import Tensor
 
 from models.published.files import read_weights
 from translate.inference.chain import Chain
-from translate.metrics.evaluate import INPUTS, TARGETS
 from translate.metrics.features import SIDE, FeatureNetwork, in_batches, open_features
+from translate.metrics.pictures import find_two
 from translate.metrics.scoring import mean_agreement, pile_scores, resized, to_unit
 from translate.metrics.similarity import Pixels, luma
-from translate.training.data import list_pictures, load_rgb
+from translate.training.data import load_rgb
 
 CELLS = 128
 """Side of the squares whose spectrum is taken."""
@@ -123,7 +123,7 @@ def scores(
     if wanted is not None:
         first = in_batches([to_unit(picture) for picture in pile], judge).argmax(dim=1)
         found["wanted class first"] = f"{int((first == wanted).sum())} of {len(pile)}"
-    distances = pile_scores(pile, real, network, known=True)
+    distances = pile_scores(pile, real, network)
     border = [border_change(a, b) for a, b in zip(inputs, pile, strict=True)] if inputs else []
     lights = np.mean([[luma(picture).mean(), 100 * (luma(picture) > BRIGHT).mean()] for picture in pile], axis=0)
     colors = np.mean([lab(picture).mean((0, 1)) for picture in pile], axis=0)
@@ -143,13 +143,9 @@ def main(settings: Settings) -> None:
     """Print the table."""
     network = open_features(settings.features)
     chain = Chain.open([settings.model], size="full")
-    folders = [
-        next(settings.data / name for name in names if (settings.data / name).is_dir()) for names in (INPUTS, TARGETS)
-    ]
-    if settings.direction == "b-to-a":
-        folders.reverse()
-    files = list_pictures(folders[0])
-    inputs, real = ([resized(load_rgb(file), settings.side) for file in list_pictures(folder)] for folder in folders)
+    measured = find_two(settings.data, "piles", settings.direction)
+    files = measured.a
+    inputs, real = ([resized(load_rgb(file), settings.side) for file in pile] for pile in (files, measured.b))
     results = [np.asarray(chain(picture)) for picture in track(inputs, console=Console(stderr=True), transient=True)]
     if settings.out:
         settings.out.mkdir(parents=True, exist_ok=True)

@@ -45,6 +45,7 @@ def test_two_folders_of_equal_names_are_pairs(tmp_path: Path, a: str, b: str, pa
     found = find_two(tmp_path, "auto", "a-to-b")
     assert (found.kind, found.part, found.inputs) == ("pairs", part, str(tmp_path / a))
     assert [file.name for file in found.b] == ["0.png", "1.png", "2.png"]
+    assert found.alone == 1
     assert bool(found.note) == (part not in ("test", "val"))
     back = find_two(tmp_path, "auto", "b-to-a")
     assert (back.a, back.b) == (found.b, found.a)
@@ -74,6 +75,8 @@ def test_pairs_of_two_folders_and_of_a_list_are_compared_one_by_one(tmp_path: Pa
     found = measured(model, tmp_path)
     assert {"PSNR (RGB)", "SSIM (Y)"} <= set(found.metrics)
     assert "two files" in found.protocol
+    write(tmp_path / "testB", 1, "more")
+    assert "two files (1 without a partner left out)" in measured(model, tmp_path).protocol
     lines = ["input,target", *(f"testA/{number}.png,testB/{number}.png" for number in range(3))]
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     assert measured(model, tmp_path / "pairs.csv").metrics == found.metrics

@@ -161,6 +161,7 @@ def _pairs(
     ours, theirs = (Tally(network, config.border) for _ in range(2))
     seconds = compare_pairs(pairs(), len(measured.a), chain, lambda picture: picture, ours, theirs, on_progress)
     how = "pairs side by side" if measured.kind == "side by side" else "pairs of two files"
+    how += f" ({measured.alone} without a partner left out)" if measured.alone else ""
     return Evaluation(
         model=config.model, task="translation", device=chain.device, inputs=measured.inputs,
         references=measured.references, part=measured.part, note=measured.note, pictures=len(measured.a),

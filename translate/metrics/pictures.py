@@ -43,6 +43,8 @@ class Measured:
     """Pictures, whole pairs, or inputs."""
     b: tuple[Path, ...] = ()
     """Targets in the order of the inputs, or the other pile."""
+    alone: int = 0
+    """Pictures of two folders that have no partner of the same name, which are left out."""
     seen: str = ""
     """That the model has seen some of them, in words."""
 
@@ -133,6 +135,5 @@ def _two(inputs: Path, targets: Path, pairing: Pairing, part: str) -> Measured:
         return Measured("piles", part, str(inputs), str(targets), pile, other)
     if not both:
         raise DataError(f"no picture in {inputs} has a partner of the same name in {targets}: use --pairing piles.")
-    return Measured(
-        "pairs", part, str(inputs), str(targets), tuple(a[name] for name in both), tuple(b[name] for name in both)
-    )
+    pairs = tuple(a[name] for name in both), tuple(b[name] for name in both)
+    return Measured("pairs", part, str(inputs), str(targets), *pairs, alone=len(a) + len(b) - 2 * len(both))
