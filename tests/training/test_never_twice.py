@@ -167,6 +167,14 @@ def test_nan_can_be_gone_on_from_in_float32(
     )
 
 
+def test_a_second_nan_says_as_much_as_the_first(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where float32 does not help."""
+    breaking(5, monkeypatch, in_float32=True)
+    with pytest.raises(NotFinite, match=r"g_pixel is nan in step 5, after 10 images; .*000000008, is good\. In fl"):
+        train(srgan(data, tmp_path / "run", precision="bf16", on_nan="resume"))
+    assert checkpoints(tmp_path / "run")[-1] == 8
+
+
 @pytest.mark.parametrize("on_nan", ["stop", "resume"])
 def test_nan_in_float32_ends_the_run(on_nan: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     breaking(3, monkeypatch, in_float32=True)

@@ -69,6 +69,7 @@ class Run:
         self.trail = Trail()
         self.best: dict[str, Any] = {}
         self.judges: dict[str, str] = {}  # of the weights that it started from
+        self.pictures: dict[str, Any] = {}  # as `Samples.fingerprint` gives them
         self.watch = Watch()
         self.seen: deque[Batch] = deque(maxlen=PROBES)
 
@@ -175,6 +176,7 @@ class Run:
             "metrics": self.metrics,
             "best": self.best,
             "judges": self.judges,
+            "pictures": self.pictures,
             "sums": self.sums,
             "summed": self.summed,
             "random": of_all[0],
@@ -185,17 +187,16 @@ class Run:
         """Go on from what `state` gave."""
         self.images, self.steps, self.metrics = state["images"], state["steps"], state["metrics"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
-        self.summed, self.best = state["summed"], state.get("best", {})
-        self.judges = state.get("judges", {})
+        self.summed, self.best, self.judges = state["summed"], state["best"], state["judges"]
         self.trail = Trail()
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
-        if self.scale and state.get("scale"):
+        if self.scale and state["scale"]:
             self.scale.load_state(state["scale"])
         self.ema.updates = state["ema_updates"]
         for name, average in self.ema.averages.items():
             average.load_state_dict(state["ema"][name])
-        for random in [state["random"], *state.get("others", [])][processes.rank() :][:1]:  # none if there were fewer
+        for random in [state["random"], *state["others"]][processes.rank() :][:1]:  # none if there were fewer
             torch.set_rng_state(random["cpu"])
             if self.device.type == "cuda" and "cuda" in random:
                 torch.cuda.set_rng_state(random["cuda"], self.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,11 @@ def train_joined(config: TrainingConfig) -> Path:
     if processes.rank() > 0:  # dropout's draws are each process's own
         torch.manual_seed(config.seed + 1_000_003 * processes.rank())
     run = Run(method, folder, config, device, validation, precision, scale)
-    run.judges = judges
+    run.judges, run.pictures = judges, samples.fingerprint()
     if checkpoint is not None:
-        run.load_state(folder.load_state(checkpoint))
+        state = folder.load_state(checkpoint)
+        tell_other_pictures(state["pictures"], run.pictures)
+        run.load_state(state)
     if processes.rank() == 0:
         folder.begin(name, config, run.images)
     if compiles(config, device):
@@ -91,20 +94,38 @@ def train_joined(config: TrainingConfig) -> Path:
         fit(run, samples)
     except NotFinite as error:
         newest = folder.newest_checkpoint()
-        kept = f"the last checkpoint, {newest}, is good" if newest else "there is no checkpoint yet"
-        lower = "start again with a lower --learning-rate"
-        if precision == torch.float32:
-            raise NotFinite(f"{error}; {kept}. In float32 already: {lower}.") from None
-        if newest is None or config.on_nan == "stop":
-            go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
-            raise NotFinite(f"{error}; {kept}: {go_on}{lower}.") from None
-        processes.say(f"{error}; {kept}: going on from it in float32")
+        if precision == torch.float32 or newest is None or config.on_nan == "stop":
+            raise explained(error, newest, precision) from None
+        processes.say(f"{error}; the last checkpoint, {newest}, is good: going on from it in float32")
         run = Run(method, folder, config, device, validation, torch.float32)
+        run.pictures = samples.fingerprint()
         run.load_state(folder.load_state(newest))
         if processes.rank() == 0:
             folder.forget_stats_after(run.images)
-        fit(run, samples)
+        try:
+            fit(run, samples)
+        except NotFinite as again:
+            raise explained(again, folder.newest_checkpoint(), torch.float32) from None
     return folder.root
+
+
+def explained(error: NotFinite, newest: Path | None, precision: torch.dtype) -> NotFinite:
+    """Which loss and step, the checkpoint that is good, and what to do."""
+    kept = f"the last checkpoint, {newest}, is good" if newest else "there is no checkpoint yet"
+    lower = "start again with a lower --learning-rate"
+    if precision == torch.float32:
+        return NotFinite(f"{error}; {kept}. In float32 already: {lower}.")
+    go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
+    return NotFinite(f"{error}; {kept}: {go_on}{lower}.")
+
+
+def tell_other_pictures(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Say so where a run goes on with other pictures than it had. Folders may move; nothing is known of early runs."""
+    if before and before != now:
+        processes.say(
+            f"--data holds other pictures than the run had so far ({before['count']:,} before, {now['count']:,} now, "
+            "by names and sizes): it goes on with these, and the result is not that of a run never stopped"
+        )
 
 
 def build(config: TrainingConfig, device: torch.device, backward: Backward) -> tuple[Method, Samples]:

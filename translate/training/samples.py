@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -112,6 +113,13 @@ class Samples(Dataset[Batch], ABC):
         """One line for whoever starts the run."""
         aside = f"; {self.kept_aside} kept aside for validation" if self.kept_aside else ""
         return f"data: {self.layout.describe()}{aside}"
+
+    def fingerprint(self) -> dict[str, Any]:
+        """By what a run knows its pictures again: how many, and a digest of their names and sizes in bytes."""
+        files = [*self.layout.a, *self.layout.b]
+        sizes = [file.stat().st_size if file.exists() else 0 for file in files]  # what is gone is told when it is read
+        listed = "".join(f"{file.name}\0{size}\n" for file, size in zip(files, sizes, strict=True))
+        return {"count": len(files), "digest": hashlib.sha256(listed.encode()).hexdigest()}
 
 
 def pile(
