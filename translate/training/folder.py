@@ -29,6 +29,8 @@ FREE_TO_CHANGE = {
 """Settings that a resumed run may change without becoming another run."""
 LENGTHS = {"images", "decay_from"}
 """Settings that it may change, too, to end sooner or later: what was done stays, what follows is another run's."""
+PARTS = {"accumulate"}
+"""And these, for less memory: the updates stay the same, or nearly."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -80,10 +82,11 @@ class RunFolder:
         changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != before.get(k, now[k])]
         was = ", ".join(f"{key} was {before[key]!r} and is now {now[key]!r}" for key in changed)
         was += " (of all processes together)" if "batch" in changed and processes.count() > 1 else ""
-        if set(changed) - LENGTHS:
+        if set(changed) - LENGTHS - PARTS:
             raise TrainingError(f"{self.root} cannot go on with other settings: {was}.")
         if changed:
-            processes.say(f"going on with another length: {was}")
+            what = "another length" if set(changed) & LENGTHS else "a batch in other parts"
+            processes.say(f"going on with {what}: {was}")
         return newest
 
     def begin(self, method: str, config: TrainingConfig, images: int) -> None:

@@ -17,13 +17,15 @@ from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from models.checkpoint import save_checkpoint
+from models.errors import TrainingError
 from translate.bench import peak_megabytes
 from translate.training import processes
 from translate.training.config import TrainingConfig
 from translate.training.data import as_rgb, batches, to_device
 from translate.training.ema import Ema
+from translate.training.fitting import give_back, is_out_of_memory, out_of_memory
 from translate.training.folder import RunFolder
-from translate.training.guard import Trail, check_weights, gradient_norms, is_out_of_memory, out_of_memory
+from translate.training.guard import Trail, check_weights, gradient_norms
 from translate.training.health import Watch, measure, verdict_gaps
 from translate.training.live import Live, live, tensorboard
 from translate.training.memory_format import choose_memory_format
@@ -93,6 +95,12 @@ class Run:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return self.method.step(to_device(batch, self.device, self.memory_format))
 
+    def too_large(self, batch: Batch) -> TrainingError:
+        """What to say when the memory does not suffice for a step. The run is over."""
+        (_, manifest), *_ = self.method.generators().values()
+        newest = self.folder.newest_checkpoint()
+        return out_of_memory(self.update, batch, self.config, self.device, self.precision, manifest, newest)
+
     def log(self, board: SummaryWriter | None, shown: Live) -> None:
         """Means since the last line, over all processes.
 
@@ -123,20 +131,37 @@ class Run:
     def warn(self, measures: dict[str, float], shown: Live) -> None:
         """Tell each sign that something goes wrong, and remember it in stats.jsonl."""
         for sign, measured in self.watch.look(measures):
-            text = f"{sign.what} ({measured}). Try {sign.advice}."
-            if processes.rank() > 0:
-                continue
-            shown.warn(f"after {self.images:,} images: {sign.name}: {text}")
-            self.folder.log({"images": self.images, "steps": self.steps, "warning": sign.name, "what": text})
+            self.tell(sign.name, f"{sign.what} ({measured}). Try {sign.advice}.", shown)
+
+    def tell(self, name: str, text: str, shown: Live) -> None:
+        """A warning, from the first process."""
+        if processes.rank() == 0:
+            shown.warn(f"after {self.images:,} images: {name}: {text}")
+            self.folder.log({"images": self.images, "steps": self.steps, "warning": name, "what": text})
 
     def sample(self, board: SummaryWriter | None, shown: Live) -> None:
         """What the pictures kept aside are worth, as the first process finds. A new best is kept as a checkpoint."""
-        measures = processes.first(lambda: self.look(board, shown))
+        measures = processes.first(lambda: self.look_if_it_fits(board, shown))
         self.metrics |= measures
         for name, value in itertools.islice(measures.items(), 1):
             if not self.best or (value < self.best["value"]) == (name in SMALLER_IS_BETTER):
                 self.best = {"images": self.images, "measure": name, "value": value}
                 self.save()
+
+    def look_if_it_fits(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
+        """As `look`; nothing where the memory does not suffice for it: training does not need it."""
+        try:
+            return self.look(board, shown)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        give_back(self.device)
+        text = (
+            f"out of memory on {self.device}, of which whole pictures need more than a step: no samples and no "
+            "validation this time, the training goes on. Free memory there if you want them."
+        )
+        self.tell("no samples", text, shown)
+        return {}
 
     @torch.no_grad()
     def look(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
@@ -259,7 +284,7 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
                 if not is_out_of_memory(error):
                     raise
                 processes.leave()
-                raise out_of_memory(run.update, batch, config, run.device) from None
+                raise run.too_large(batch) from None
             shown.advanced(run.images)
             if crossed(run.images, config.batch, config.log_images):
                 run.log(board, shown)
