@@ -26,7 +26,7 @@ from translate.training.ema import Ema
 from translate.training.fitting import give_back, is_out_of_memory, out_of_memory
 from translate.training.folder import RunFolder
 from translate.training.guard import Trail, check_weights, gradient_norms
-from translate.training.health import Watch, measure, verdict_gaps
+from translate.training.health import Watch, advise, discriminator_losses, measure
 from translate.training.live import Live, live, tensorboard
 from translate.training.memory_format import choose_memory_format
 from translate.training.method import Batch, Method
@@ -117,7 +117,7 @@ class Run:
         line |= gradient_norms(self.method.optimizers) | {"memory_mb": peak_memory(self.device)}
         self.write(board, line)
         shown.logged(line)
-        self.warn(verdict_gaps(line), shown)
+        self.warn(discriminator_losses(line, self.config), shown)
         self.sums, self.summed, self.logged_at = {}, 0, (self.images, now)
 
     def write(self, board: SummaryWriter | None, line: dict[str, float]) -> None:
@@ -131,7 +131,7 @@ class Run:
     def warn(self, measures: dict[str, float], shown: Live) -> None:
         """Tell each sign that something goes wrong, and remember it in stats.jsonl."""
         for sign, measured in self.watch.look(measures):
-            self.tell(sign.name, f"{sign.what} ({measured}). Try {sign.advice}.", shown)
+            self.tell(sign.name, f"{sign.what} ({measured}). Try {advise(sign, self.config)}.", shown)
 
     def tell(self, name: str, text: str, shown: Live) -> None:
         """A warning, from the first process."""
