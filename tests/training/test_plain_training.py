@@ -23,9 +23,7 @@ def test_ours_computes_what_the_plain_step_does(name: str, batch: int, tmp_path:
     found = apart(config, batch=batch)
     assert found.weights < 1e-8
     assert found.losses < 1e-8
-    if (
-        batch == 2
-    ):  # Adam magnifies what float32 rounds; with one small picture a batch to more than 1e-3 in a few steps
+    if batch == 2:  # with one small picture a batch, Adam magnifies what float32 rounds to more
         assert apart(config, batch=batch, dtype=torch.float32).losses < 1e-3
 
 
