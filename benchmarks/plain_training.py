@@ -39,13 +39,17 @@ class Plain(Protocol):
     networks: dict[str, nn.Module]
     """Those that are trained, by the names that they have with us."""
 
-    def step(self, a: Tensor, b: Tensor) -> None:
-        """One update; pictures in [-1, 1]."""
+    def step(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+        """One update; pictures in [-1, 1]. Returns the losses by the names that they have with us, detached."""
 
 
 def adam(config: TrainingConfig, *networks: nn.Module) -> optim.Adam:
     parameters = itertools.chain.from_iterable(network.parameters() for network in networks)
     return optim.Adam(parameters, lr=config.learning_rate, betas=(config.beta1, config.beta2))
+
+
+def detached(**losses: Tensor) -> dict[str, Tensor]:
+    return {name: loss.detach() for name, loss in losses.items()}
 
 
 def wanting(networks: Iterable[nn.Module], wanted: bool) -> None:
@@ -88,7 +92,7 @@ class PlainPix2Pix:
         self.networks = {"g": self.g, "d": self.d}
         self.g_optimizer, self.d_optimizer = adam(ours.config, self.g), adam(ours.config, self.d)
 
-    def step(self, a: Tensor, b: Tensor) -> None:
+    def step(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         fake = self.g(a)
         wanting([self.d], True)
         self.d_optimizer.zero_grad()
@@ -99,8 +103,10 @@ class PlainPix2Pix:
         wanting([self.d], False)
         self.g_optimizer.zero_grad()
         gan = towards(self.d(torch.cat((a, fake), 1)), 1.0, bce)
-        (gan + l1(fake, b) * self.weight).backward()
+        distance = l1(fake, b)
+        (gan + distance * self.weight).backward()
         self.g_optimizer.step()
+        return detached(d_real=on_real, d_fake=on_fake, g_gan=gan, g_l1=distance)
 
 
 class PlainCycleGAN:
@@ -111,7 +117,7 @@ class PlainCycleGAN:
         self.g_optimizer, self.d_optimizer = adam(self.config, self.ab, self.ba), adam(self.config, self.d_a, self.d_b)
         self.pool_a, self.pool_b = Pool(self.config.pool), Pool(self.config.pool)
 
-    def step(self, a: Tensor, b: Tensor) -> None:
+    def step(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         cycle = self.config.cycle_weight
         fake_b = self.ab(a)
         again_a = self.ba(fake_b)
@@ -119,16 +125,20 @@ class PlainCycleGAN:
         again_b = self.ab(fake_a)
         wanting([self.d_a, self.d_b], False)
         self.g_optimizer.zero_grad()
-        same = (l1(self.ab(b), b) + l1(self.ba(a), a)) * cycle * self.config.identity_weight
+        same = l1(self.ab(b), b) + l1(self.ba(a), a)
+        cycled = l1(again_a, a) + l1(again_b, b)
         gan = towards(self.d_b(fake_b), 1.0, mse) + towards(self.d_a(fake_a), 1.0, mse)
-        (gan + (l1(again_a, a) + l1(again_b, b)) * cycle + same).backward()
+        (gan + cycled * cycle + same * cycle * self.config.identity_weight).backward()
         self.g_optimizer.step()
         wanting([self.d_a, self.d_b], True)
         self.d_optimizer.zero_grad()
+        judged = []
         for judge, real, fake in ((self.d_a, a, self.pool_a.query(fake_a)), (self.d_b, b, self.pool_b.query(fake_b))):
             loss = towards(judge(real), 1.0, mse) + towards(judge(fake.detach()), 0.0, mse)
             (loss * 0.5).backward()
+            judged.append(loss)
         self.d_optimizer.step()
+        return detached(g_gan=gan, g_cycle=cycled, g_identity=same, d_a=judged[0], d_b=judged[1])
 
 
 class PlainCUT:
@@ -140,12 +150,13 @@ class PlainCUT:
         self.g_optimizer, self.d_optimizer = adam(self.config, self.g, self.contrast), adam(self.config, self.d)
         self.random = torch.Generator().manual_seed(self.config.seed)
 
-    def step(self, a: Tensor, b: Tensor) -> None:
+    def step(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         fake, same = self.g(torch.cat((a, b))).split([len(a), len(b)])
         wanting([self.d], True)
         self.d_optimizer.zero_grad()
         on_fake = towards(self.d(fake.detach()), 0.0, mse)
-        ((on_fake + towards(self.d(b), 1.0, mse)) * 0.5).backward()
+        on_real = towards(self.d(b), 1.0, mse)
+        ((on_fake + on_real) * 0.5).backward()
         self.d_optimizer.step()
         wanting([self.d], False)
         self.g_optimizer.zero_grad()
@@ -156,6 +167,7 @@ class PlainCUT:
         contrasts = [self.contrast(self.encode(made, places), self.encode(of, places)).mean() for made, of in pairs]
         (gan + self.config.contrast_weight * (contrasts[0] + contrasts[1]) * 0.5).backward()
         self.g_optimizer.step()
+        return detached(d_real=on_real, d_fake=on_fake, g_gan=gan, g_contrast=contrasts[0], g_identity=contrasts[1])
 
 
 class PlainSRGAN:
@@ -166,10 +178,12 @@ class PlainSRGAN:
         self.networks = {"g": self.g}
         self.optimizer = adam(ours.config, self.g)
 
-    def step(self, a: Tensor, b: Tensor) -> None:
+    def step(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         self.optimizer.zero_grad()
-        mse(self.g(a), b).backward()
+        loss = mse(self.g(a), b)
+        loss.backward()
         self.optimizer.step()
+        return detached(g_pixel=loss)
 
 
 def plain(ours: Method) -> Plain:

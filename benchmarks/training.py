@@ -3,12 +3,13 @@
     python -m benchmarks.training [--method cyclegan] [--device cuda] [--compile]
 
 The plain loop (plain_training.py) is float32 and eager, with one call for each forward pass, an optimizer that is not
-fused, networks never in channels_last, and loaders that decode each picture anew. First both make five updates in
-float64 from the same weights: how far these are apart is printed. Then they take turns, loaders included; a ratio is
-the median over rounds of the plain loop's time by the other's in the same round. Beside the plain loop in float32
-there is one in our own precision, to tell the gain of the precision from that of the code. Waiting is the share of the
-time in which the next batch was not there. Each loop has a process of its own, whose peak memory is shown; on a GPU,
-what PyTorch took of it.
+fused, networks never in channels_last, and loaders that decode each picture anew. First both make five updates from
+the same weights with batches of two: in float64, where the weights must be equal to 1e-8, and in float32, where the
+losses must be equal to 1e-3; if they are not, that is said, and nothing is measured. Then they take turns, loaders
+included; a ratio is the median over rounds of the plain loop's time by the other's in the same round. Beside the plain
+loop in float32 there is one in our own precision, to tell the gain of the precision from that of the code. Waiting is
+the share of the time in which the next batch was not there. Each loop has a process of its own, whose peak memory is
+shown; on a GPU, what PyTorch took of it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, 
 from translate.training.data import batches
 from translate.training.folder import RunFolder
 from translate.training.loop import Run, peak_memory
+from translate.training.memory_format import choose_memory_format
 from translate.training.method import Batch
 from translate.training.run import build_method, build_samples, choose_device, choose_precision, compile_networks
 
@@ -47,6 +49,8 @@ TITLES = {
     "srgan": "SRResNet x4, batch of 16",
 }
 ENDLESS = 10**9
+MOST_WEIGHTS, MOST_LOSSES = 1e-8, 1e-3
+"""How far weights in float64, and losses in float32 (in parts of a loss above 1), may be apart after five updates."""
 Name = Literal["pix2pix", "cyclegan", "cut", "srgan"]
 
 
@@ -78,6 +82,16 @@ class Contender:
     ours: bool
     precision: torch.dtype
     compile: bool = False
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Largest differences of ours and the plain loop."""
+
+    weights: float
+    """After the last update."""
+    losses: float
+    """In any update; in parts of the loss where that is above 1."""
 
 
 @dataclass
@@ -210,8 +224,8 @@ def timed(found: Iterator[Any], update: Callable[[Any], None]) -> Callable[[], f
     return step
 
 
-def apart(config: TrainingConfig, steps: int = 5, batch: int = 2) -> float:
-    """Largest difference of a weight after some updates in float64, ours and plain; small networks without chance."""
+def apart(config: TrainingConfig, steps: int = 5, batch: int = 2, dtype: torch.dtype = torch.float64) -> Apart:
+    """How far ours and the plain loop get apart in some updates; small networks without chance."""
     small: dict[str, Any] = {"generator_arguments": {"width": 8, "blocks": 2}}
     if isinstance(config, Pix2PixConfig):
         small = {"generator_arguments": {**config.generator_arguments, "width": 4, "dropout": False}}
@@ -220,28 +234,50 @@ def apart(config: TrainingConfig, steps: int = 5, batch: int = 2) -> float:
     torch.manual_seed(0)
     method = build_method(replace(config, **small), torch.device("cpu"))
     for network in method.networks.values():
-        network.double()
+        network.to(dtype)
     plain = plain_training.plain(method)
+    order = torch.channels_last
+    if dtype == torch.float32:  # as a run has them
+        generators = [network for network, _ in method.generators().values()]
+        order = choose_memory_format(generators, torch.device("cpu"), dtype)
     for network in method.networks.values():
-        network.to(memory_format=torch.channels_last)
+        network.to(memory_format=order)
+    losses = 0.0
     for _ in range(steps):
-        b = torch.rand(batch, 3, config.size, config.size, dtype=torch.float64) * 2 - 1
+        b = torch.rand(batch, 3, config.size, config.size, dtype=dtype) * 2 - 1
         a = torch.nn.functional.avg_pool2d(b, 4) if isinstance(config, SRGANConfig) else b.flip(3)
-        method.step(Batch(a, b))
-        plain.step(a, b)
-    pairs = [
-        (ours, theirs)
+        ours, theirs = method.step(Batch(a, b)), plain.step(a, b)
+        pairs = [(float(ours[name]), float(theirs[name])) for name in ours.keys() | theirs.keys()]
+        losses = max(losses, *(abs(one - other) / max(1.0, abs(other)) for one, other in pairs))
+    weights = [
+        float((one - other).detach().abs().max())
         for name, network in method.networks.items()
-        for ours, theirs in zip(network.parameters(), plain.networks[name].parameters(), strict=True)
+        for one, other in zip(network.parameters(), plain.networks[name].parameters(), strict=True)
     ]
-    return max(float((ours - theirs).detach().abs().max()) for ours, theirs in pairs)
+    return Apart(max(weights), losses)
+
+
+def same(config: TrainingConfig) -> str:
+    """What was found equal, in words.
+
+    Raises:
+        SystemExit: ours does not compute what the plain loop does; says how far they are apart.
+    """
+    weights, losses = apart(config).weights, apart(config, dtype=torch.float32).losses
+    found = f"after 5 updates weights {weights:.1e} apart in float64, losses {losses:.1e} in float32"
+    if not (weights <= MOST_WEIGHTS and losses <= MOST_LOSSES):  # NaN is neither
+        raise SystemExit(
+            f"{type(config).__name__}: ours does not compute what the plain loop does: {found}, where {MOST_WEIGHTS:g} "
+            f"and {MOST_LOSSES:g} are allowed. Look for what changed in the method's step or in plain_training.py."
+        )
+    return found
 
 
 def measure(method: str, data: Path, settings: Settings) -> Table:
     config = configure(method, data, settings)
     size = f"{config.size} x {config.size}"
-    difference = apart(replace(config, size=config.size if method == "pix2pix" else min(config.size, 64)))
-    table = Table(title=f"{TITLES[method]}, {size}; weights {difference:.1e} apart after 5 updates in float64")
+    found = same(replace(config, size=config.size if method == "pix2pix" else min(config.size, 64)))
+    table = Table(title=f"{TITLES[method]}, {size}; {found}")
     for column in ("loop", "images a second", "by plain fp32", "by plain, same precision", "waiting", "peak MB"):
         table.add_column(column, justify="left" if column == "loop" else "right")
     running = [Turns(contender, config) for contender in contenders(settings)]

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from models.errors import BadManifest
+from models.migration import BadSchema, Migration, migrated
 
-SCHEMA = 1
+MIGRATIONS: tuple[Migration, ...] = (dict,)
+"""Schema 0 has no number, else it is schema 1: fields that it lacks (radius_error, precisions, pixels, judges) came
+later, with defaults that are true of every file without them."""
+SCHEMA = len(MIGRATIONS)
 METADATA_KEY = "translate.manifest"
 """Key of the Manifest in `.safetensors` metadata and in ONNX `metadata_props`."""
 INPUT, OUTPUT = "image", "result"
@@ -91,10 +95,7 @@ class Manifest:
         for entry in dataclasses.fields(self):
             self._check_type(entry.name, str(entry.type))
         for ok, complaint in (
-            (
-                self.schema == SCHEMA,
-                f"schema {self.schema}; this version reads schema {SCHEMA}: update translate-images",
-            ),
+            (self.schema == SCHEMA, f"schema {self.schema}; this version makes those of schema {SCHEMA}"),
             (self.name != "", "an empty name"),
             (self.task in ("translation", "super-resolution"), f"task {self.task!r}"),
             (self.normalization in ("none", "fixed", "picture"), f"normalization {self.normalization!r}"),
@@ -133,10 +134,10 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Read what `to_json` wrote.
+        """Read what `to_json` wrote, that of an earlier version too.
 
         Raises:
-            BadManifest: no JSON object, unknown or missing fields, another schema.
+            BadManifest: no JSON object, unknown or missing fields, a newer schema.
         """
         try:
             values = json.loads(text)
@@ -144,11 +145,10 @@ class Manifest:
             raise BadManifest(f"the Manifest is not JSON: {error}.") from None
         if not isinstance(values, dict):
             raise BadManifest("the Manifest is not a JSON object.")
-        if values.get("schema") != SCHEMA:
-            raise BadManifest(
-                f"the Manifest has schema {values.get('schema')!r}; this version reads {SCHEMA}: "
-                "update translate-images."
-            )
+        try:
+            values = migrated(values, MIGRATIONS)
+        except BadSchema as error:
+            raise BadManifest(f"the Manifest {error}.") from None
         unknown = sorted(values.keys() - {entry.name for entry in dataclasses.fields(cls)})
         if unknown:
             raise BadManifest(f"the Manifest has unknown fields: {', '.join(unknown)}.")

@@ -93,11 +93,9 @@ def _run(config: ExportConfig) -> tuple[Path | None, int]:
 def _training(run: Path) -> list[tuple[str, str]]:
     """The method, and each setting that is not its default."""
     from translate.training import config as known
+    from translate.training.versions import read_settings
 
-    try:
-        settings: dict[str, Any] = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ExportError(f"{run / 'config.json'} is damaged: {error}.") from None
+    settings = read_settings(run)
     method = str(settings.pop("method", "unknown"))
     kinds = (known.Pix2PixConfig, known.CycleGANConfig, known.CUTConfig, known.SRGANConfig)
     kind = next((k for k in kinds if k.__name__.removesuffix("Config").lower() == method), known.TrainingConfig)

@@ -1,6 +1,9 @@
 """Decoded pictures on disk: the same pixels, bounded, whole or not at all, one copy for all loaders."""
 
+import os
 import pickle
+import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -92,3 +95,43 @@ def test_nothing_is_left_behind_where_it_fails(
     assert not list((tmp_path / "cache").iterdir())
     with pytest.raises(DataError, match="--cache off"):
         fill(files, load_rgb, one, str(files[0] / "inside"), 10**6, "plain")
+
+
+def test_what_killed_runs_left_is_removed_and_what_is_being_written_is_not(files: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    left, growing = folder / ".0123456789abcdef.part", folder / ".fedcba9876543210.part"
+    for part, age in ((left, cache.ABANDONED + 60), (growing, cache.ABANDONED - 60)):
+        part.write_bytes(b"pixels")
+        os.utime(part, (time.time() - age,) * 2)
+    fill(files, load_rgb, one, str(folder), 10**6, "plain")
+    assert [part.exists() for part in (left, growing)] == [False, True]
+    os.utime(growing, (0, 0))
+    make_room(folder, 10**6)
+    assert not growing.exists()
+
+
+def test_few_pictures_wait_for_a_slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one is not written until all others are decoded, if that is how it goes."""
+    count, decoded, all_of_them = 300, [], threading.Event()
+
+    def decode(number: int) -> Pixels:
+        decoded.append(number)
+        if len(decoded) == count:
+            all_of_them.set()
+        return np.full((1, 1, 3), number % 256, np.uint8)
+
+    waiting: list[int] = []
+    plain = np.ascontiguousarray
+
+    def write(picture: Pixels) -> Pixels:
+        if not waiting:
+            all_of_them.wait(0.5)
+        waiting.append(len(decoded) - len(waiting))
+        return plain(picture)
+
+    monkeypatch.setattr(cache.np, "ascontiguousarray", write)
+    kept = fill(range(count), decode, lambda _: (), "memory", 10**6, "plain")
+    assert kept is not None
+    assert all(kept[number][0, 0, 0] == number % 256 for number in range(count))  # in order
+    assert max(waiting) <= 33

@@ -1,6 +1,7 @@
 """translate data check: a set with one of each fault, and a set without."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from translate.cli import main
+from translate.training.check import look_at
 
 
 def scene(seed: int, side: int = 80) -> Image.Image:
@@ -99,3 +101,9 @@ def test_pairs_that_are_none_are_named(tmp_path: Path, capsys: pytest.CaptureFix
 def test_wrong_use(arguments: list[str], code: int, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", *arguments]) == code
     assert complaint in capsys.readouterr().err
+
+
+def test_little_is_remembered_of_each_picture(tmp_path: Path) -> None:
+    """A set may have 50,000: 2 KB of each are 100 MB."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 800, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    assert len(pickle.dumps(look_at(tmp_path / "a.png"))) < 2000

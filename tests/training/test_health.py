@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 
 from translate.training import train
-from translate.training.config import CycleGANConfig, Pix2PixConfig, TrainingConfig
-from translate.training.health import diversity, grid, measure
+from translate.training.adversarial_settings import GAME
+from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
+from translate.training.health import OPTION, SIGNS, Sign, Watch, advise, discriminator_losses, diversity, grid, measure
+from translate.training.objective import OBJECTIVES
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
 
@@ -105,3 +107,60 @@ def test_measures_are_what_they_say() -> None:
     assert found["diversity (A as B)"] == 0
     assert found["agreement (A as B)"] < 0
     assert measure([{"A": noise, "A as B": noise, "B": -noise}])["change (A as B)"] == 0
+
+
+PLACE: dict[str, Any] = {"data": Path("data"), "out": Path("run")}
+CONFIGS: list[TrainingConfig] = [
+    Pix2PixConfig(**PLACE), CycleGANConfig(**PLACE), CUTConfig(**PLACE), SRGANConfig(**PLACE),
+    SRGANConfig(**PLACE, stage="adversarial"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{type(config).__name__}")
+@pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: sign.name)
+def test_advice_names_options_that_the_method_has(sign: Sign, config: TrainingConfig) -> None:
+    """--help is the judge; of the first stage of srgan also what the settings refuse there."""
+    advised = OPTION.findall(advise(sign, config))
+    known = {name.replace("_", "-") for name in vars(config)}
+    assert set(advised) <= known
+    if isinstance(config, SRGANConfig) and config.stage == "pixel":
+        assert not {name.replace("-", "_") for name in advised} & {*GAME, "adversarial_weight"}
+
+
+def test_advice_differs_between_methods() -> None:
+    collapse = next(sign for sign in SIGNS if sign.name == "mode collapse")
+    said = [advise(collapse, config) for config in CONFIGS[:3]]
+    ties = ("--l1-weight", "--cycle-weight", "--contrast-weight")
+    assert [[tie in text for tie in ties] for text in said] == np.eye(3, dtype=bool).tolist()
+
+
+def logged(config: Any, certainty: float) -> dict[str, float]:
+    """The line of a discriminator, 1: always right, 0: it cannot tell."""
+    objective = OBJECTIVES[config.objective]
+    scales = 2 if config.discriminator == "multiscale" else 1
+    neutral = 0.5 if config.objective == "least-squares" else 0.0
+    reach = {"vanilla": 9.0, "relativistic": 9.0, "hinge": 1.0}.get(config.objective, 0.5)
+    real, fake = ([torch.full((4, 1), neutral + side * certainty * reach)] * scales for side in (1, -1))
+    on_real, on_fake = objective.discriminator(real, fake, torch.ones(4), torch.zeros(4))
+    if isinstance(config, CycleGANConfig):
+        return {"d_a": float(on_real + on_fake), "d_b": 9.0}
+    return {"d_real": float(on_real), "d_fake": float(on_fake), "g_gan": 1.0}
+
+
+@pytest.mark.parametrize("kind", [Pix2PixConfig, CycleGANConfig, CUTConfig])
+@pytest.mark.parametrize("discriminator", ["patchgan", "multiscale"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_loss_near_zero_for_long_is_a_discriminator_that_wins(objective: Any, discriminator: str, kind: Any) -> None:
+    """With every objective but that of a critic, whose loss has no zero."""
+    scales = {"scales": 2} if discriminator == "multiscale" else {}
+    config = kind(**PLACE, objective=objective, discriminator=discriminator, discriminator_arguments=scales)
+    sure, unsure = (discriminator_losses(logged(config, certainty), config) for certainty in (1.0, 0.0))
+    if objective == "wgan-gp":
+        assert sure == unsure == {}
+        return
+    name = "discriminator_loss (d_a)" if kind is CycleGANConfig else "discriminator_loss (d)"
+    assert unsure[name] == pytest.approx(1.0)
+    watch = Watch()
+    told = [[sign.name for sign, _ in watch.look(measures)] for measures in [sure] * 4 + [unsure] + [sure] * 6]
+    assert told == [[]] * 9 + [["discriminator wins"]] + [[]]
+    assert discriminator_losses({"g_pixel": 0.1}, SRGANConfig(**PLACE)) == {}

@@ -1,10 +1,12 @@
 """What the loop hands to a method: how far the run is, and pictures and weights in the order that is fast."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import tyro
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -111,3 +113,16 @@ def test_long_runs_are_compiled_where_they_can_be(
         monkeypatch.setattr(run.shutil, "which", lambda _: None)
         with pytest.raises(TrainingError, match=r"--compile on needs a C\+\+ compiler"):
             run.compiles(config, torch.device("cpu"))
+
+
+def test_the_help_says_when_pictures_kept_aside_are_measured(
+    piles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        tyro.cli(SRGANConfig, args=["--help"])
+    helped = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "measured every --sample-images images and at the end" in helped
+    settings = {**SMALL, "validation": 1, "sample_images": 4, "checkpoint_minutes": 0.0, "images": 10}
+    stats = train(SRGANConfig(data=piles / "trainB", out=tmp_path, precision="fp32", **settings)) / "stats.jsonl"
+    lines = [json.loads(line) for line in stats.read_text().splitlines()]
+    assert [line["images"] for line in lines if "validation_psnr" in line] == [4, 8, 10]

@@ -8,9 +8,11 @@ import mmap
 import os
 import secrets
 import tempfile
+import time
 import weakref
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -23,6 +25,10 @@ Item = TypeVar("Item")
 Place = tuple[int, tuple[int, ...]]
 """Where a picture begins, in bytes, and its shape."""
 SUFFIX = ".pixels"
+PART = ".part"
+"""Of a cache that is being written."""
+ABANDONED = 3600.0
+"""Seconds without a picture after which nobody writes it any more: the run was killed."""
 DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -84,7 +90,8 @@ def fill(
 
 
 def make_room(folder: Path, limit: int) -> None:
-    """Remove the caches longest unused until the others are within the limit."""
+    """Remove what killed runs have left, and the caches longest unused until the others are within the limit."""
+    remove_abandoned(folder)
     caches = sorted(folder.glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime_ns)
     total = sum(file.stat().st_size for file in caches)
     for file in caches[:-1]:
@@ -92,6 +99,16 @@ def make_room(folder: Path, limit: int) -> None:
             return
         total -= file.stat().st_size
         file.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the unfinished caches of runs that were killed. One that is being written grows with each picture."""
+    for file in folder.glob(f".*{PART}"):
+        try:
+            if time.time() - file.stat().st_mtime > ABANDONED:
+                file.unlink()
+        except OSError:  # another run was faster, or has it open where that forbids removing it
+            continue
 
 
 def _temporary(items: Sequence[Item], prepare: Callable[[Item], Pixels], limit: int) -> PixelCache:
@@ -124,10 +141,11 @@ def _lasting(
     folder: Path, limit: int, label: str,
 ) -> PixelCache:  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)  # first: this one may need their room
     path = folder / f"{_key(items, files, limit, label)}{SUFFIX}"
     places = _places(path)
     if places is None:
-        partial = folder / f".{secrets.token_hex(8)}.part"
+        partial = folder / f".{secrets.token_hex(8)}{PART}"
         try:
             with partial.open("w+b") as file:
                 places = _write(file, items, prepare, limit)
@@ -163,9 +181,9 @@ def _places(path: Path) -> list[Place] | None:
 
 def _write(file: IO[bytes], items: Sequence[Item], prepare: Callable[[Item], Pixels], limit: int) -> list[Place]:
     places: list[Place] = []
-    used = 0
-    with ThreadPoolExecutor() as threads:
-        for picture in threads.map(prepare, items):
+    used, count = 0, min(32, (os.cpu_count() or 1) + 4)
+    with ThreadPoolExecutor(count) as threads:
+        for picture in _ahead(threads, prepare, items, count):
             if used + picture.nbytes > limit:
                 threads.shutdown(cancel_futures=True)
                 break
@@ -174,3 +192,16 @@ def _write(file: IO[bytes], items: Sequence[Item], prepare: Callable[[Item], Pix
             used += picture.nbytes
     file.flush()
     return places
+
+
+def _ahead(
+    threads: ThreadPoolExecutor, prepare: Callable[[Item], Pixels], items: Sequence[Item], most: int
+) -> Iterator[Pixels]:
+    """What becomes of each, in order; at most so many are begun before they are asked for, for they are large."""
+    begun: deque[Future[Pixels]] = deque()
+    for item in items:
+        begun.append(threads.submit(prepare, item))
+        if len(begun) == most:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()

@@ -16,7 +16,7 @@ from PIL import Image
 
 from models.errors import DataError
 from translate.config import DataCheckConfig
-from translate.training.layout import WIDE, Layout, Pixels, load_rgb, recognise
+from translate.training.layout import WIDE, Layout, load_rgb, recognise
 
 Progress = Callable[[str, int, int], None]
 ProblemKind = Literal["unreadable", "too small", "duplicate", "near duplicate", "leaked", "no partner", "odd shape"]
@@ -26,15 +26,13 @@ BITS = 6
 SPREAD = 0.08
 """How far their thumbnails are apart at most, in parts of the thumbnail's own deviation (and one value of 255)."""
 THUMBNAIL = 16
-VIEW = 112
-"""Longer side, in pixels, of a picture on the contact sheet."""
 SIZES = {"pictures": 96}
 """Smallest useful side where the layout says so; 256 elsewhere: the methods' own defaults."""
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What is remembered of a picture."""
+    """What is remembered of a picture: about a kilobyte, for there may be many."""
 
     file: Path
     width: int
@@ -44,7 +42,6 @@ class Look:
     hash: int
     """Whether each of 8 x 8 cells is brighter than its right neighbour, as 64 bits."""
     thumbnail: NDArray[np.int16]
-    view: Pixels
 
 
 @dataclass(frozen=True)
@@ -143,11 +140,9 @@ def look_at(file: Path) -> Look:
     grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX), np.int16)
     thumbnail = np.asarray(image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX), np.int16)
     bits = (grey[:, 1:] < grey[:, :-1]).ravel()
-    view = image.copy()
-    view.thumbnail((2 * VIEW, VIEW))
     return Look(
         file, image.width, image.height, hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest(),
-        int.from_bytes(np.packbits(bits).tobytes()), thumbnail, np.asarray(view),
+        int.from_bytes(np.packbits(bits).tobytes()), thumbnail,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from models.errors import TrainingError
 from translate.training import processes
 from translate.training.config import TrainingConfig
+from translate.training.versions import SETTINGS_FILE, SETTINGS_SCHEMA, STATE_SCHEMA, read_settings, read_state
 
 FREE_TO_CHANGE = {
     "data", "out", "resume", "start_from", "name", "source", "target", "training_data", "license",
@@ -28,6 +29,8 @@ FREE_TO_CHANGE = {
 """Settings that a resumed run may change without becoming another run."""
 LENGTHS = {"images", "decay_from"}
 """Settings that it may change, too, to end sooner or later: what was done stays, what follows is another run's."""
+PARTS = {"accumulate"}
+"""And these, for less memory: the updates stay the same, or nearly."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -46,34 +49,51 @@ class RunFolder:
 
     def settings(self, method: str, config: TrainingConfig) -> dict[str, Any]:
         """What config.json holds."""
-        return {"method": method, **json.loads(json.dumps(dataclasses.asdict(config), default=str))}
+        return {"schema": SETTINGS_SCHEMA, "method": method, **_plain(dataclasses.asdict(config))}
+
+    def settings_before(self, config: TrainingConfig) -> dict[str, Any]:
+        """What the run in the folder was begun with. A setting that was not known then is at its default.
+
+        Raises:
+            TrainingError: config.json is missing, damaged or of a newer version.
+        """
+        known = [entry for entry in dataclasses.fields(config) if entry.default is not dataclasses.MISSING]
+        try:
+            return _plain({entry.name: entry.default for entry in known}) | read_settings(self.root)
+        except FileNotFoundError:
+            raise TrainingError(
+                f"{self.root} holds checkpoints without the settings of their run ({SETTINGS_FILE}). Put a copy back, "
+                "or begin another run in another folder, with --start-from if it is to begin with these weights."
+            ) from None
 
     def find_start(self, method: str, config: TrainingConfig) -> Path | None:
         """The checkpoint to go on from, or None for a new run. Writes nothing.
 
         Raises:
-            TrainingError: the folder holds a run and --resume is missing, or that run had other settings.
+            TrainingError: the folder holds a run and --resume is missing, or that run had other settings, or none that
+                can be read.
         """
         newest = self.newest_checkpoint()
         if newest is None:
             return None
         if not config.resume:
             raise TrainingError(f"{self.root} already holds a run. Add --resume to go on, or choose another --out.")
-        now, before = self.settings(method, config), json.loads((self.root / "config.json").read_text())
+        now, before = self.settings(method, config), self.settings_before(config)
         changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != before.get(k, now[k])]
         was = ", ".join(f"{key} was {before[key]!r} and is now {now[key]!r}" for key in changed)
         was += " (of all processes together)" if "batch" in changed and processes.count() > 1 else ""
-        if set(changed) - LENGTHS:
+        if set(changed) - LENGTHS - PARTS:
             raise TrainingError(f"{self.root} cannot go on with other settings: {was}.")
         if changed:
-            processes.say(f"going on with another length: {was}")
+            what = "another length" if set(changed) & LENGTHS else "a batch in other parts"
+            processes.say(f"going on with {what}: {was}")
         return newest
 
     def begin(self, method: str, config: TrainingConfig, images: int) -> None:
         """Write the settings, and forget what was logged after the first `images` images."""
         self.root.mkdir(parents=True, exist_ok=True)
         self.forget_stats_after(images)
-        write_atomic(self.root / "config.json", json.dumps(self.settings(method, config), indent=2).encode())
+        write_atomic(self.root / SETTINGS_FILE, json.dumps(self.settings(method, config), indent=2).encode())
 
     def forget_stats_after(self, images: int) -> None:
         """Drop the lines that will be written again."""
@@ -140,7 +160,7 @@ class RunFolder:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         write_weights(temporary)
-        torch.save(state, temporary / "state.pt")
+        torch.save({"schema": STATE_SCHEMA, **state}, temporary / "state.pt")
         shutil.rmtree(final, ignore_errors=True)
         temporary.replace(final)
         if best:
@@ -150,18 +170,24 @@ class RunFolder:
                 shutil.rmtree(old)
 
     def load_state(self, checkpoint: Path) -> dict[str, Any]:
-        """What `save_checkpoint` was given.
+        """What `save_checkpoint` was given, by this version or an earlier one.
 
         Raises:
-            TrainingError: damaged, or not plain data.
+            TrainingError: damaged, not plain data, or of a newer version.
         """
         try:
-            state: dict[str, Any] = torch.load(checkpoint / "state.pt", weights_only=True, map_location="cpu")
+            state = torch.load(checkpoint / "state.pt", weights_only=True, map_location="cpu")
         except Exception as error:  # torch raises anything from a damaged file
             raise TrainingError(
                 f"cannot go on from {checkpoint} ({error}). Remove that folder to go on from the one before it."
             ) from error
-        return state
+        return read_state(state, checkpoint / "state.pt")
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives them back."""
+    plain: dict[str, Any] = json.loads(json.dumps(settings, default=str))
+    return plain
 
 
 def to_pixels(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +13,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.patchgan import MultiScaleDiscriminator
+from translate.training.adversarial_settings import GAME, AdversarialConfig
+from translate.training.config import SRGANConfig, TrainingConfig
 from translate.training.losses import CELL, PERIOD
+from translate.training.objective import OBJECTIVES
 
 TRIPLES = (("input", "result", "target"), ("bicubic", "result", "target"), ("A", "A as B", "B"), ("B", "B as A", "A"))
 """Columns of sample sheets that are an input, what was made of it, and a real picture."""
 UNPAIRED = ("A as B", "B as A")
 LUMA = (0.299, 0.587, 0.114)
+OPTION = re.compile(r"--([a-z0-9-]+)")
+SCALES: int = inspect.signature(MultiScaleDiscriminator).parameters["scales"].default
 
 
 @dataclass(frozen=True)
@@ -32,35 +41,56 @@ class Sign:
     patience: int
     """For so many looks in a row."""
     what: str
-    advice: str
+    advice: tuple[str, ...]
+    """What to try. One with an option that the method at hand lacks is left out."""
 
 
 SIGNS = (
     Sign(
-        "discriminator wins", "verdict_gap", -9, 0.95, 5,
-        "real and fake are told apart with ease; there is little to learn from",
-        "for few pictures --diffaugment color translation cutout (cyclegan, cut); --r1-weight 1 or --spectral-norm; "
-        "else a smaller discriminator (--discriminator-arguments width 32), or a larger --l1-weight (pix2pix)",
+        "discriminator wins", "discriminator_loss", 0.05, 9e9, 5,
+        "its loss is near zero, where 1 is guessing: there is little to learn from",
+        (
+            "for few pictures --diffaugment translation cutout", "--r1-weight 1", "--spectral-norm",
+            "--instance-noise 0.1", "a smaller discriminator (--discriminator-arguments width 32)",
+            "a larger --l1-weight",
+        ),
     ),
     Sign(
         "mode collapse", "diversity", 0.15, 9e9, 2,
         "results are far more alike than the pictures that they were made of",
-        "a larger weight for what ties results to pictures (--l1-weight, --cycle-weight, --contrast-weight), a lower "
-        "--learning-rate, or more varied targets (translate data check)",
+        (
+            "a larger --l1-weight", "a larger --cycle-weight", "a larger --contrast-weight", "a lower --learning-rate",
+            "more varied targets (translate data check)",
+        ),
     ),
     Sign(
         "stuck at identity", "change", 0.1, 9e9, 2, "results are the pictures as they were",
-        "a smaller --identity-weight or --keep-weight, a lower --contrast-weight, or a stronger discriminator",
+        (
+            "a smaller --identity-weight", "a smaller --keep-weight", "a lower --contrast-weight",
+            "a larger --l1-weight", "a stronger discriminator (--discriminator-arguments width 128)",
+        ),
     ),
     Sign(
         "colours inverted", "agreement", -0.4, 9e9, 2, "light has become dark and dark light",
-        "--identity-weight 0.5 or more (cyclegan), --keep-weight 1 --keep-pixels 8, or another --seed",
+        ("--identity-weight 0.5 or more", "--keep-weight 1 --keep-pixels 8", "another --seed"),
     ),
     Sign(
         "checkerboard", "grid", -9, 0.3, 2, "a grid of 2 or 4 pixels lies over the results",
-        "train on: it fades in most runs; else a lower --learning-rate, or less weight for the discriminator",
+        (
+            "training on, for it fades in most runs", "a lower --learning-rate", "--grid-weight 2",
+            "a lower --adversarial-weight", "a larger --l1-weight",
+        ),
     ),
 )  # fmt: skip
+
+
+def advise(sign: Sign, config: TrainingConfig) -> str:
+    """What to try, by options that the method and its stage have."""
+    known = {entry.name.replace("_", "-") for entry in dataclasses.fields(config)}
+    if isinstance(config, SRGANConfig) and config.stage == "pixel":
+        known -= {name.replace("_", "-") for name in (*GAME, "adversarial_weight")}
+    *others, last = [piece for piece in sign.advice if set(OPTION.findall(piece)) <= known]
+    return f"{', '.join(others)}, or {last}" if others else last
 
 
 def measure(columns: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
@@ -119,13 +149,19 @@ def grid(picture: Tensor) -> float:
     return float(phases.square().mean() / cells.square().mean().clamp_min(1e-6))
 
 
-def verdict_gaps(line: Mapping[str, float]) -> dict[str, float]:
-    """How far apart a discriminator holds real and fake: D(real) - D(fake), 1 if it is always right."""
-    return {
-        f"verdict_gap ({name.removesuffix('(real)')})": value - line[name.replace("(real)", "(fake)")]
-        for name, value in line.items()
-        if name.endswith("(real)")
-    }
+def discriminator_losses(line: Mapping[str, float], config: TrainingConfig) -> dict[str, float]:
+    """Each discriminator's loss in a log line, in parts of what it would lose by guessing: 0 if it is always right.
+
+    Nothing of a critic (wgan-gp): its loss has no such limits, and a large distance is what it is for. Smoothed and
+    flipped labels keep a loss up, as they are meant to.
+    """
+    guessing = OBJECTIVES[config.objective].guessing if isinstance(config, AdversarialConfig) else None
+    if guessing is None:
+        return {}
+    both = {"d": line["d_real"] + line["d_fake"]} if {"d_real", "d_fake"} <= line.keys() else {}
+    both |= {name: line[name] for name in ("d_a", "d_b") if name in line}
+    scales = config.discriminator_arguments.get("scales", SCALES) if config.discriminator == "multiscale" else 1
+    return {f"discriminator_loss ({name})": loss / (2 * scales * guessing) for name, loss in both.items()}
 
 
 class Watch:

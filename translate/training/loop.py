@@ -16,15 +16,17 @@ from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from models.checkpoint import save_checkpoint
+from models.errors import TrainingError
 from translate.bench import peak_megabytes
 from translate.metrics.features import open_features
 from translate.training import processes
 from translate.training.config import TrainingConfig
 from translate.training.data import as_rgb, batches, to_device
 from translate.training.ema import Ema
+from translate.training.fitting import give_back, is_out_of_memory, out_of_memory
 from translate.training.folder import RunFolder
-from translate.training.guard import Trail, check_weights, gradient_norms, is_out_of_memory, out_of_memory
-from translate.training.health import Watch, measure, verdict_gaps
+from translate.training.guard import Trail, check_weights, gradient_norms
+from translate.training.health import Watch, advise, discriminator_losses, measure
 from translate.training.live import Live, live, tensorboard
 from translate.training.memory_format import choose_memory_format
 from translate.training.method import Batch, Method
@@ -72,6 +74,7 @@ class Run:
         self.judges: dict[str, str] = {}  # of the weights that it started from
         self.network = open_features(config.validation_features) if config.validation_features else None
         self.pictures = ""  # that it has seen, as in a Manifest
+        self.data = ""  # its own pictures, written in the same way
         self.watch = Watch()
         self.seen: deque[Batch] = deque(maxlen=PROBES)
 
@@ -95,6 +98,12 @@ class Run:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return self.method.step(to_device(batch, self.device, self.memory_format))
 
+    def too_large(self, batch: Batch) -> TrainingError:
+        """What to say when the memory does not suffice for a step. The run is over."""
+        (_, manifest), *_ = self.method.generators().values()
+        newest = self.folder.newest_checkpoint()
+        return out_of_memory(self.update, batch, self.config, self.device, self.precision, manifest, newest)
+
     def log(self, board: SummaryWriter | None, shown: Live) -> None:
         """Means since the last line, over all processes.
 
@@ -111,7 +120,7 @@ class Run:
         line |= gradient_norms(self.method.optimizers) | {"memory_mb": peak_memory(self.device)}
         self.write(board, line)
         shown.logged(line)
-        self.warn(verdict_gaps(line), shown)
+        self.warn(discriminator_losses(line, self.config), shown)
         self.sums, self.summed, self.logged_at = {}, 0, (self.images, now)
 
     def write(self, board: SummaryWriter | None, line: dict[str, float]) -> None:
@@ -125,20 +134,37 @@ class Run:
     def warn(self, measures: dict[str, float], shown: Live) -> None:
         """Tell each sign that something goes wrong, and remember it in stats.jsonl."""
         for sign, measured in self.watch.look(measures):
-            text = f"{sign.what} ({measured}). Try {sign.advice}."
-            if processes.rank() > 0:
-                continue
-            shown.warn(f"after {self.images:,} images: {sign.name}: {text}")
-            self.folder.log({"images": self.images, "steps": self.steps, "warning": sign.name, "what": text})
+            self.tell(sign.name, f"{sign.what} ({measured}). Try {advise(sign, self.config)}.", shown)
+
+    def tell(self, name: str, text: str, shown: Live) -> None:
+        """A warning, from the first process."""
+        if processes.rank() == 0:
+            shown.warn(f"after {self.images:,} images: {name}: {text}")
+            self.folder.log({"images": self.images, "steps": self.steps, "warning": name, "what": text})
 
     def sample(self, board: SummaryWriter | None, shown: Live) -> None:
         """What the pictures kept aside are worth, as the first process finds. A new best is kept as a checkpoint."""
-        measures = processes.first(lambda: self.look(board, shown))
+        measures = processes.first(lambda: self.look_if_it_fits(board, shown))
         self.metrics |= measures
         name = choose(measures, self.config.validation_measure)
         if name and (not self.best or (measures[name] < self.best["value"]) == (name in SMALLER_IS_BETTER)):
             self.best = {"images": self.images, "measure": name, "value": measures[name]}
             self.save()
+
+    def look_if_it_fits(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
+        """As `look`; nothing where the memory does not suffice for it: training does not need it."""
+        try:
+            return self.look(board, shown)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        give_back(self.device)
+        text = (
+            f"out of memory on {self.device}, of which whole pictures need more than a step: no samples and no "
+            "validation this time, the training goes on. Free memory there if you want them."
+        )
+        self.tell("no samples", text, shown)
+        return {}
 
     @torch.no_grad()
     def look(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
@@ -179,6 +205,7 @@ class Run:
             "best": self.best,
             "judges": self.judges,
             "pictures": self.pictures,
+            "data": self.data,
             "sums": self.sums,
             "summed": self.summed,
             "random": of_all[0],
@@ -189,18 +216,17 @@ class Run:
         """Go on from what `state` gave."""
         self.images, self.steps, self.metrics = state["images"], state["steps"], state["metrics"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
-        self.summed, self.best = state["summed"], state.get("best", {})
-        self.judges = state.get("judges", {})
-        self.pictures = merged(self.pictures, state.get("pictures", ""))
+        self.summed, self.best, self.judges = state["summed"], state["best"], state["judges"]
+        self.pictures = merged(self.pictures, state["pictures"])
         self.trail = Trail()
         self.logged_at = (self.images, time.monotonic())
         self.method.load_state(state["method"])
-        if self.scale and state.get("scale"):
+        if self.scale and state["scale"]:
             self.scale.load_state(state["scale"])
         self.ema.updates = state["ema_updates"]
         for name, average in self.ema.averages.items():
             average.load_state_dict(state["ema"][name])
-        for random in [state["random"], *state.get("others", [])][processes.rank() :][:1]:  # none if there were fewer
+        for random in [state["random"], *state["others"]][processes.rank() :][:1]:  # none if there were fewer
             torch.set_rng_state(random["cpu"])
             if self.device.type == "cuda" and "cuda" in random:
                 torch.cuda.set_rng_state(random["cuda"], self.device)
@@ -266,7 +292,7 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
                 if not is_out_of_memory(error):
                     raise
                 processes.leave()
-                raise out_of_memory(run.update, batch, config, run.device) from None
+                raise run.too_large(batch) from None
             shown.advanced(run.images)
             if crossed(run.images, config.batch, config.log_images):
                 run.log(board, shown)

@@ -58,6 +58,16 @@ class Objective:
     """Relativistic average: each verdict is looked at less the mean verdict of the other kind."""
     wanted: Callable[[Tensor, Tensor], Tensor] | None = None
     """The distance for the generator, where it is another one."""
+    undecided: float | None = 0.0
+    """The verdict of one that cannot tell; None where no verdict is nearer to real than to fake."""
+
+    @property
+    def guessing(self) -> float | None:
+        """What a discriminator that cannot tell loses on real, or on fake, pictures of one scale. None where a loss has
+        no zero: a critic's falls as long as it finds a difference."""
+        if self.undecided is None:
+            return None
+        return float(self.distance(torch.tensor(self.undecided), torch.tensor(1.0)))
 
     def discriminator(
         self, real: Verdicts, fake: Verdicts, real_labels: Tensor, fake_labels: Tensor
@@ -98,9 +108,9 @@ class Objective:
 
 OBJECTIVES = {
     "vanilla": Objective(cross_entropy, torch.sigmoid),
-    "least-squares": Objective(squared, lambda verdict: verdict),
+    "least-squares": Objective(squared, lambda verdict: verdict, undecided=0.5),
     "hinge": Objective(margin, halfway, wanted=linear),
-    "wgan-gp": Objective(linear, None),
+    "wgan-gp": Objective(linear, None, undecided=None),
     "relativistic": Objective(cross_entropy, torch.sigmoid, relative=True),
     "relativistic-least-squares": Objective(squared_sides, halfway, relative=True),
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from models.errors import TrainingError
 from translate.images import write_bytes
+from translate.training.versions import read_settings
 
 WIDTH, HEIGHT, MARGIN = 460, 180, 44
 MOST_POINTS = 400
@@ -60,11 +61,11 @@ def write_page(run: Path, path: Path) -> Path:
     """Write the page; an older one is replaced.
 
     Raises:
-        TrainingError: no run in the folder.
+        TrainingError: no run in the folder, or one that cannot be read.
         BadPicture: the disk refuses it.
     """
     try:
-        settings = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        settings = read_settings(run)
         lines = _stats(run / "stats.jsonl")
         best = json.loads((run / "best.json").read_text()) if (run / "best.json").exists() else {}
     except FileNotFoundError:

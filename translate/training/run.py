@@ -71,11 +71,12 @@ def train_joined(config: TrainingConfig) -> Path:
     method, samples = build(config, device, scale.backward if scale else backward)
     validation = samples.validation() if processes.rank() == 0 else []
     processes.say(samples.describe())
-    seen = fingerprints((*samples.layout.a, *samples.layout.b)) if processes.rank() == 0 else ""
+    data = fingerprints((*samples.layout.a, *samples.layout.b)) if processes.rank() == 0 else ""
+    seen = data
     judges: dict[str, str] = {}
     if config.start_from is not None and checkpoint is None:
         began = start_from(config.start_from, method, config)
-        judges, seen = began.judges, merged(seen, began.pictures)
+        judges, seen = began.judges, merged(data, began.pictures)
     for optimizer in method.optimizers.values():
         optimizer.register_step_pre_hook(processes.average_gradients)
         if scale:
@@ -84,9 +85,11 @@ def train_joined(config: TrainingConfig) -> Path:
     if processes.rank() > 0:  # dropout's draws are each process's own
         torch.manual_seed(config.seed + 1_000_003 * processes.rank())
     run = Run(method, folder, config, device, validation, precision, scale)
-    run.judges, run.pictures = judges, seen
+    run.judges, run.pictures, run.data = judges, seen, data
     if checkpoint is not None:
-        run.load_state(folder.load_state(checkpoint))
+        state = folder.load_state(checkpoint)
+        tell_other_pictures(state["data"], data)
+        run.load_state(state)
     if processes.rank() == 0:
         folder.begin(name, config, run.images)
     if compiles(config, device):
@@ -95,21 +98,42 @@ def train_joined(config: TrainingConfig) -> Path:
         fit(run, samples)
     except NotFinite as error:
         newest = folder.newest_checkpoint()
-        kept = f"the last checkpoint, {newest}, is good" if newest else "there is no checkpoint yet"
-        lower = "start again with a lower --learning-rate"
-        if precision == torch.float32:
-            raise NotFinite(f"{error}; {kept}. In float32 already: {lower}.") from None
-        if newest is None or config.on_nan == "stop":
-            go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
-            raise NotFinite(f"{error}; {kept}: {go_on}{lower}.") from None
-        processes.say(f"{error}; {kept}: going on from it in float32")
+        if precision == torch.float32 or newest is None or config.on_nan == "stop":
+            raise explained(error, newest, precision) from None
+        processes.say(f"{error}; the last checkpoint, {newest}, is good: going on from it in float32")
         run = Run(method, folder, config, device, validation, torch.float32)
-        run.pictures = seen
+        run.pictures, run.data = seen, data
         run.load_state(folder.load_state(newest))
         if processes.rank() == 0:
             folder.forget_stats_after(run.images)
-        fit(run, samples)
+        try:
+            fit(run, samples)
+        except NotFinite as again:
+            raise explained(again, folder.newest_checkpoint(), torch.float32) from None
     return folder.root
+
+
+def explained(error: NotFinite, newest: Path | None, precision: torch.dtype) -> NotFinite:
+    """Which loss and step, the checkpoint that is good, and what to do."""
+    kept = f"the last checkpoint, {newest}, is good" if newest else "there is no checkpoint yet"
+    lower = "start again with a lower --learning-rate"
+    if precision == torch.float32:
+        return NotFinite(f"{error}; {kept}. In float32 already: {lower}.")
+    go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
+    return NotFinite(f"{error}; {kept}: {go_on}{lower}.")
+
+
+def tell_other_pictures(before: str, now: str) -> None:
+    """Say so where a run goes on with other pictures than it had. Folders may move; nothing is known of early runs.
+
+    Args:
+        before, now: as `fingerprints` gives them.
+    """
+    if before and before != now:
+        processes.say(
+            "--data holds other pictures than the run had so far: it goes on with these, and the result is not that of "
+            "a run never stopped"
+        )
 
 
 def build(config: TrainingConfig, device: torch.device, backward: Backward) -> tuple[Method, Samples]:

@@ -7,8 +7,6 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.errors import DataError
-
 KEPT = 512
 """Most fingerprints in a Manifest, the smallest ones: of more pictures, some of a folder are known all the same."""
 BYTES = 6
@@ -16,25 +14,17 @@ BYTES = 6
 
 
 def fingerprint(file: Path) -> bytes:
-    """The first bytes of a file's SHA-256.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """The first bytes of a file's SHA-256; none of a file that cannot be read, which no model has seen, either."""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").digest()[:BYTES]
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror}.") from None
+    except OSError:
+        return b""
 
 
 def fingerprints(files: Iterable[Path]) -> str:
-    """What a Manifest keeps of pictures: the smallest fingerprints, in base64.
-
-    Raises:
-        DataError: one cannot be read.
-    """
-    return _kept(fingerprint(file) for file in files)
+    """What a Manifest keeps of pictures: the smallest fingerprints, in base64."""
+    return _kept(found for file in files if (found := fingerprint(file)))
 
 
 def merged(one: str, other: str) -> str:
@@ -43,11 +33,7 @@ def merged(one: str, other: str) -> str:
 
 
 def find_seen(kept: str, files: Iterable[Path]) -> list[Path]:
-    """Those of the files whose fingerprints are among the kept ones.
-
-    Raises:
-        DataError: one cannot be read.
-    """
+    """Those of the files whose fingerprints are among the kept ones."""
     known = set(_parts(kept))
     return [file for file in files if fingerprint(file) in known] if known else []
 

@@ -42,8 +42,8 @@ class TrainingConfig:
     out: Path
     """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
     resume: bool = False
-    """Go on from the last checkpoint in the run folder: the result is that of a run never stopped. Another --images or
-    --decay-from makes the run longer or shorter."""
+    """Go on from the last checkpoint in the run folder: with the same pictures, the result is that of a run never
+    stopped. Another --images or --decay-from makes the run longer or shorter."""
     start_from: Path | None = None
     """Run, or .safetensors checkpoint, whose weights the generator starts with."""
     name: str = ""
@@ -126,7 +126,8 @@ class TrainingConfig:
     cache_bytes: Bytes = 2 * 1024**3
     """How much of them, such as 500MB or 8GB; what is beyond is decoded each time."""
     validation: int = 0
-    """Pictures kept aside, never trained on, and measured at each checkpoint; of piles 2 or more each."""
+    """Pictures kept aside, never trained on, and measured every --sample-images images and at the end; of piles 2 or
+    more each."""
     validation_measure: Literal["auto", "psnr", "ssim", "perceptual", "swd", "kernel"] = "auto"
     """By which the best checkpoint is chosen. Where there are targets: psnr (auto), ssim or the perceptual distance. Of
     piles: swd (auto), the sliced Wasserstein distance, or the kernel distance. What is not chosen by is logged, too."""

@@ -10,12 +10,22 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from translate.images import write_bytes
-from translate.training.check import VIEW, DataReport, Look
+from translate.training.check import DataReport, Look
+from translate.training.layout import load_rgb
 
+VIEW = 112
+"""Height of a picture on the sheet, in pixels, or half of its width where that is more."""
 MOST = 60
 COLUMNS = 6
 GAP, CAPTION = 8, 30
 BACKGROUND, INK, ALARM = (34, 36, 40), (220, 222, 226), (255, 120, 100)
+
+
+def view(look: Look) -> Image.Image:
+    """The picture as the sheet shows it, read again: of thousands that were looked at it has room for few."""
+    image = Image.fromarray(load_rgb(look.file))
+    image.thumbnail((2 * VIEW, VIEW))
+    return image
 
 
 def write_sheet(report: DataReport, looks: Sequence[Look], path: Path) -> None:
@@ -23,6 +33,7 @@ def write_sheet(report: DataReport, looks: Sequence[Look], path: Path) -> None:
 
     Raises:
         BadPicture: the disk refuses it.
+        DataError: a picture cannot be read any more.
     """
     wrong: dict[str, str] = {}
     for problem in report.problems:
@@ -33,13 +44,14 @@ def write_sheet(report: DataReport, looks: Sequence[Look], path: Path) -> None:
     room = min(MOST - len(marked), len(plain))
     places = np.unique(np.linspace(0, len(plain) - 1, room).round().astype(int)) if room else ()
     shown = [*marked, *(plain[place] for place in places)]
-    width = max(look.view.shape[1] for look in shown) + GAP
+    views = [view(look) for look in shown]
+    width = max(image.width for image in views) + GAP
     rows = -(-len(shown) // COLUMNS)
     sheet = Image.new("RGB", (min(COLUMNS, len(shown)) * width + GAP, rows * (VIEW + CAPTION) + GAP), BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for number, look in enumerate(shown):
+    for number, (look, image) in enumerate(zip(shown, views, strict=True)):
         x, y = GAP + number % COLUMNS * width, GAP + number // COLUMNS * (VIEW + CAPTION)
-        sheet.paste(Image.fromarray(look.view), (x, y))
+        sheet.paste(image, (x, y))
         name = look.file.name
         while draw.textlength(name, font) > width - GAP and len(name) > 1:
             name = name[:-2].rstrip("…") + "…"
