@@ -22,7 +22,7 @@ from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
 from translate.training.guard import NotFinite
-from translate.training.loop import Run, fit
+from translate.training.loop import SAMPLE_ROWS, Run, fit
 from translate.training.method import Backward, Method, backward
 from translate.training.optimization import clip
 from translate.training.pix2pix import Pix2Pix
@@ -68,6 +68,7 @@ def train_joined(config: TrainingConfig) -> Path:
     scale = LossScale(device) if precision == torch.float16 else None
     method, samples = build(config, device, scale.backward if scale else backward)
     validation = samples.validation() if processes.rank() == 0 else []
+    examples = samples.examples(SAMPLE_ROWS) if processes.rank() == 0 and not validation else []
     processes.say(samples.describe())
     judges: dict[str, str] = {}
     if config.start_from is not None and checkpoint is None:
@@ -79,7 +80,7 @@ def train_joined(config: TrainingConfig) -> Path:
     clip(method.optimizers, config.clip_norm)
     if processes.rank() > 0:  # dropout's draws are each process's own
         torch.manual_seed(config.seed + 1_000_003 * processes.rank())
-    run = Run(method, folder, config, device, validation, precision, scale)
+    run = Run(method, folder, config, device, validation, precision, scale, examples)
     run.judges = judges
     if checkpoint is not None:
         run.load_state(folder.load_state(checkpoint))
@@ -99,7 +100,7 @@ def train_joined(config: TrainingConfig) -> Path:
             go_on = "go on from it in float32 (--resume --on-nan resume or --precision fp32), or " if newest else ""
             raise NotFinite(f"{error}; {kept}: {go_on}{lower}.") from None
         processes.say(f"{error}; {kept}: going on from it in float32")
-        run = Run(method, folder, config, device, validation, torch.float32)
+        run = Run(method, folder, config, device, validation, torch.float32, examples=examples)
         run.load_state(folder.load_state(newest))
         if processes.rank() == 0:
             folder.forget_stats_after(run.images)

@@ -108,6 +108,10 @@ class Samples(Dataset[Batch], ABC):
     def validation(self) -> list[Batch]:
         """The pictures kept aside, whole."""
 
+    @abstractmethod
+    def examples(self, count: int) -> list[Batch]:
+        """The first pictures that are trained on, at most `count`, the same each time, as `validation` has them."""
+
     def describe(self) -> str:
         """One line for whoever starts the run."""
         aside = f"; {self.kept_aside} kept aside for validation" if self.kept_aside else ""
@@ -154,10 +158,16 @@ class Pairs(Samples):
         return Batch(to_tensor(two["image"]), to_tensor(two["target"]))
 
     def validation(self) -> list[Batch]:
-        """The pictures kept aside, whole, at the size that is trained."""
+        return self.whole(self.aside)
+
+    def examples(self, count: int) -> list[Batch]:
+        return self.whole(self.pile.items[:count])
+
+    def whole(self, items: Sequence[Sequence[Path]]) -> list[Batch]:
+        """Pairs, whole, at the size that is trained."""
         config = self.config
         swap = config.direction == "right-to-left"
-        pairs = [load_pair(files, config.size, config.channels, swap=swap) for files in self.aside]
+        pairs = [load_pair(files, config.size, config.channels, swap=swap) for files in items]
         return [as_batch(pair[:, : config.size], pair[:, config.size :]) for pair in pairs]
 
 
@@ -196,9 +206,15 @@ class Piles(Samples):
         return Batch(to_tensor(a), to_tensor(b))
 
     def validation(self) -> list[Batch]:
-        """The pictures kept aside, whole, at the size that is trained."""
+        return self.whole(self.aside)
+
+    def examples(self, count: int) -> list[Batch]:
+        return self.whole(list(zip(self.a.items, self.b.items, strict=False))[:count])
+
+    def whole(self, twos: Sequence[tuple[Path, Path]]) -> list[Batch]:
+        """A picture of each pile, whole, at the size that is trained."""
         size, channels = self.config.size, self.config.channels
-        return [as_batch(*(load_square(file, size, channels) for file in two)) for two in self.aside]
+        return [as_batch(*(load_square(file, size, channels) for file in two)) for two in twos]
 
 
 class HighResolution(Samples):
@@ -228,10 +244,16 @@ class HighResolution(Samples):
         return Batch(to_tensor(degrade(high, self.scale, self.config, random)), to_tensor(high))
 
     def validation(self) -> list[Batch]:
-        """The middle of the pictures kept aside, at most 256 pixels a side, shrunk by the likeliest kernel."""
+        return self.middles(self.aside)
+
+    def examples(self, count: int) -> list[Batch]:
+        return self.middles(self.pile.items[:count])
+
+    def middles(self, files: Sequence[Path]) -> list[Batch]:
+        """The middle of each picture, at most 256 pixels a side, shrunk by the likeliest kernel."""
         kernel = max(self.config.shrink, key=lambda name: self.config.shrink[name])
         batches = []
-        for file in self.aside:
+        for file in files:
             image = load_pixels(file, self.config.channels)
             height, width = (min(side, VALIDATION_SIDE) // self.unit * self.unit for side in image.shape[:2])
             top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2

@@ -130,7 +130,8 @@ class TrainingConfig:
     log_images: int = 1_000
     """Write a line to stats.jsonl every so many images."""
     sample_images: int = 20_000
-    """Write a grid of samples and measure the validation pictures every so many images."""
+    """Write a grid of samples and measure the validation pictures every so many images. Where none are kept aside
+    (--validation 0), grids show the first of those that are trained on, each time the same."""
     checkpoint_minutes: float = 5.0
     """Write a checkpoint every so many minutes, and at the end."""
     keep: int = 2
