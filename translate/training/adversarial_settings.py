@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from translate.config import check
-from translate.training.settings import TrainingConfig
+from translate.training.settings import TrainingConfig, changed, not_negative
 
 ObjectiveName = Literal["vanilla", "least-squares", "hinge", "wgan-gp", "relativistic", "relativistic-least-squares"]
 GAME = (
     "objective", "gradient_penalty", "r1_weight", "r1_every", "spectral_norm", "label_smoothing", "label_flips",
-    "instance_noise", "discriminator_learning_rate", "pool", "grid_weight",
+    "instance_noise", "discriminator_learning_rate", "pool", "grid_weight", "discriminator", "discriminator_arguments",
+    "adversarial_weight", "pixel_weight", "perceptual_weight", "perceptual_distance",
 )  # fmt: skip
-"""Settings that do nothing where there is no discriminator."""
+"""Settings that do nothing where there is no discriminator: the first stage of super-resolution."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +57,18 @@ class AdversarialConfig(TrainingConfig):
         wgan = self.objective == "wgan-gp"
         check(
             (self.gradient_penalty > 0, f"--gradient-penalty {self.gradient_penalty} must be above 0"),
-            (self.r1_weight >= 0, f"--r1-weight {self.r1_weight} must be 0 or more"),
             (self.r1_every >= 1, f"--r1-every {self.r1_every} must be 1 or more"),
             (0 <= self.label_smoothing <= 0.5, f"--label-smoothing {self.label_smoothing} must be 0 to 0.5"),
             (0 <= self.label_flips < 0.5, f"--label-flips {self.label_flips} must be at least 0 and below 0.5"),
-            (self.instance_noise >= 0, f"--instance-noise {self.instance_noise} must be 0 or more"),
-            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
-            (self.grid_weight >= 0, f"--grid-weight {self.grid_weight} must be 0 or more"),
+            *not_negative(self, "r1_weight", "instance_noise", "pool", "grid_weight"),
+            (
+                wgan or not changed(self, ["gradient_penalty"]),
+                f"--gradient-penalty {self.gradient_penalty} is for --objective wgan-gp, not {self.objective}",
+            ),
+            (
+                self.r1_weight > 0 or not changed(self, ["r1_every"]),
+                f"--r1-every {self.r1_every} needs an --r1-weight above 0",
+            ),
             (
                 labels or not self.label_smoothing,
                 f"--label-smoothing {self.label_smoothing}: --objective {self.objective} has no labels to smooth",

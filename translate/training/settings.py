@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +29,36 @@ def _named(kind: type[int] | type[float]) -> PrimitiveConstructorSpec[dict[str, 
         is_instance=lambda value: isinstance(value, dict),
         str_from_instance=lambda values: [str(part) for pair in values.items() for part in pair],
     )
+
+
+def option(name: str) -> str:
+    """A field as it is written on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def changed(settings: TrainingConfig, names: Iterable[str]) -> str:
+    """Those of the fields that are neither at their default nor empty, as options; they are asked for."""
+    defaults = {
+        entry.name: entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+        for entry in dataclasses.fields(settings)
+    }
+    return " and ".join(option(name) for name in names if getattr(settings, name) not in (defaults[name], {}))
+
+
+def not_negative(settings: TrainingConfig, *names: str) -> Iterator[tuple[bool, str]]:
+    """For `check`: each of the fields is 0 or more."""
+    for name in names:
+        value = getattr(settings, name)
+        yield value >= 0, f"{option(name)} {value} must be 0 or more"
+
+
+def _finite(settings: TrainingConfig) -> Iterator[tuple[bool, str]]:
+    """For `check`: no number is infinite, or none at all (nan)."""
+    for entry in dataclasses.fields(settings):
+        value = getattr(settings, entry.name)
+        for number in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(number, float):
+                yield math.isfinite(number), f"{option(entry.name)} {number} is no finite number"
 
 
 Counts = Annotated[dict[str, int], _named(int)]
@@ -153,6 +186,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         check(
+            *_finite(self),
             (
                 self.channels in (1, 3, 4),
                 f"--generator-arguments channels {self.channels}: pictures have 1 (grey), 3 (RGB) or 4 (with alpha)",
@@ -181,6 +215,14 @@ class TrainingConfig:
                 f"--step-at {' '.join(map(str, self.step_at))}: fractions of the run between 0 and 1, rising",
             ),
             (0 < self.step_factor < 1, f"--step-factor {self.step_factor} must be above 0 and below 1"),
+            (
+                self.schedule == "step" or not changed(self, ["step_factor"]),
+                f"--step-factor {self.step_factor} is for --schedule step, not {self.schedule}",
+            ),
+            (
+                self.schedule != "step" or not changed(self, ["decay_from"]),
+                f"--decay-from {self.decay_from} is for --schedule linear and cosine; step goes down at --step-at",
+            ),
             (
                 1 <= self.accumulate <= self.batch and self.batch % self.accumulate == 0,
                 f"--accumulate {self.accumulate} does not divide --batch {self.batch} into equal parts",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from translate.config import check
 from translate.training.adversarial_settings import AdversarialConfig, ObjectiveName, for_rgb, load_size_fits
+from translate.training.settings import changed, not_negative, option
 
 Kind = Literal["color", "translation", "cutout"]
 
@@ -54,16 +55,18 @@ class UnpairedConfig(AdversarialConfig):
         super().__post_init__()
         named = " ".join(map(str, self.sizes))
         check(
-            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
+            *not_negative(self, "keep_weight", "keep_knee"),
             (
                 1 <= self.keep_pixels <= min(self.stages),
                 f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
             ),
-            (self.keep_knee >= 0, f"--keep-knee {self.keep_knee} must be 0 or more"),
             (0 <= self.keep_rise <= 1, f"--keep-rise {self.keep_rise} is a fraction of the run, 0 to 1"),
             *(
-                (not value or self.keep_weight > 0, f"--{name} {value} needs a --keep-weight above 0")
-                for name, value in (("keep-knee", self.keep_knee), ("keep-rise", self.keep_rise))
+                (
+                    self.keep_weight > 0 or not changed(self, [name]),
+                    f"{option(name)} {getattr(self, name)} needs a --keep-weight above 0",
+                )
+                for name in ("keep_pixels", "keep_knee", "keep_rise")
             ),
             for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
             (
@@ -92,6 +95,10 @@ class CycleGANConfig(UnpairedConfig):
     """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(*not_negative(self, "cycle_weight", "identity_weight"))
 
 
 @dataclass(frozen=True, kw_only=True)
