@@ -15,7 +15,7 @@ from translate.inference import Translator
 from translate.training import train
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.data import as_rgb
-from translate.training.layout import load_pixels
+from translate.training.pixels import load_pixels
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
 MODES = {1: "L", 4: "RGBA"}

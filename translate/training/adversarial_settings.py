@@ -12,7 +12,7 @@ from translate.training.settings import TrainingConfig, changed, not_negative
 ObjectiveName = Literal["vanilla", "least-squares", "hinge", "wgan-gp", "relativistic", "relativistic-least-squares"]
 GAME = (
     "objective", "gradient_penalty", "r1_weight", "r1_every", "spectral_norm", "label_smoothing", "label_flips",
-    "instance_noise", "discriminator_learning_rate", "pool", "grid_weight", "discriminator", "discriminator_arguments",
+    "instance_noise", "discriminator_learning_rate", "pool", "grid_weight", "discriminator",
     "adversarial_weight", "pixel_weight", "perceptual_weight", "perceptual_distance",
 )  # fmt: skip
 """Settings that do nothing where there is no discriminator: the first stage of super-resolution."""

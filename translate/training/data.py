@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 from translate.training import processes
 from translate.training.cache import PixelCache
 from translate.training.config import TrainingConfig
-from translate.training.layout import Pixels, find_piles, hold_out, list_pictures, load_rgb
+from translate.training.layout import find_piles, hold_out, list_pictures
 from translate.training.method import Batch
+from translate.training.pixels import Pixels, load_rgb
 
 Item = TypeVar("Item")
 

@@ -18,8 +18,9 @@ from translate.training.cache import fill, make_room
 from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
 from translate.training.data import Pile, to_tensor
 from translate.training.degrade import degrade, resized, shrink
-from translate.training.layout import Layout, Pixels, hold_out, load_pixels, recognise
+from translate.training.layout import Layout, hold_out, recognise
 from translate.training.method import Batch
+from translate.training.pixels import Pixels, load_pixels
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it phones home when imported
 import albumentations as A

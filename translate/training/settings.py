@@ -71,7 +71,8 @@ class TrainingConfig:
 
     data: Path
     """Training pictures. pix2pix: pairs side by side, two folders A and B (input and target) with equal names, or a
-    .csv file of two columns of paths. cyclegan, cut: two folders, trainA and trainB (A and B). srgan: large ones."""
+    .csv file of two columns of paths. cyclegan, cut: two folders, trainA and trainB (A and B). srgan: large ones. Those
+    in folders test and val are left out."""
     out: Path
     """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
     resume: bool = False
