@@ -95,8 +95,20 @@ def critical(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     return cyclegan(data, out, objective="wgan-gp", **settings)
 
 
+def grown_pairs(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """At a small size first."""
+    return Pix2PixConfig(
+        data=data / "trainA", out=out, size=20, sizes=(16, 20), load_size=22, generator="resnet_6blocks",
+        generator_arguments={"width": 2, "blocks": 1}, discriminator_arguments={"width": 2, "layers": 1},
+        **{**SMALL, "validation": 1, **settings},
+    )  # fmt: skip
+
+
 METHODS = [pix2pix, cyclegan, cut, srgan]
-HELPED = [partial(helped, cut), partial(helped, cyclegan), doubted, critical]
+HELPED = [
+    partial(helped, cut), partial(helped, cyclegan), doubted, critical, grown_pairs,
+    partial(srgan, size=32, sizes=(16, 32)),
+]  # fmt: skip
 Configure = Callable[..., TrainingConfig]
 
 

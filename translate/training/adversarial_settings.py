@@ -51,8 +51,14 @@ class AdversarialConfig(TrainingConfig):
     """What a generator pays for a pattern that repeats every 4 pixels and is not in the target (or, of unpaired piles,
     in the picture): such a weave is the cheapest grain to paint. 2 is plenty; the papers have none."""
 
+    @property
+    def judged(self) -> bool:
+        """Whether there is a discriminator."""
+        return True
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        sizes = " ".join(map(str, self.sizes))
         labels = self.objective not in ("hinge", "wgan-gp")
         wgan = self.objective == "wgan-gp"
         check(
@@ -81,6 +87,10 @@ class AdversarialConfig(TrainingConfig):
             (
                 not wgan or not self.r1_weight,
                 "--r1-weight wants a slope of 0 and --objective wgan-gp one of 1: use one of them",
+            ),
+            (
+                len(self.stages) == 1 or not self.judged or self.discriminator != "vgg",
+                f"--sizes {sizes}: the discriminator vgg judges one size only; choose another, or one --size",
             ),
             (
                 not wgan or self.discriminator != "vgg",

@@ -133,9 +133,13 @@ class SRGANConfig(AdversarialConfig):
     dither_chance: float = 0.5
     """... and how often that is done with dithering (Floyd-Steinberg)."""
 
+    @property
+    def judged(self) -> bool:
+        return self.stage == "adversarial"
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        idle = changed(self, GAME) if self.stage == "pixel" else ""
+        idle = "" if self.judged else changed(self, GAME)
         names = [parse_damage(text).name for text in self.degradations]
         unknown = next((name for name in self.shrink if name not in KERNELS), None)
         check(
@@ -157,8 +161,8 @@ class SRGANConfig(AdversarialConfig):
                 "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
             ),
             (
-                0 <= self.judged_shift < self.size,
-                f"--judged-shift {self.judged_shift} must be 0 or more, and less than --size {self.size}",
+                0 <= self.judged_shift < min(self.stages),
+                f"--judged-shift {self.judged_shift} must be 0 or more, and less than --size {min(self.stages)}",
             ),
             (
                 self.judged_shift == 0 or (self.stage == "adversarial" and self.discriminator != "vgg"),

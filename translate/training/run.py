@@ -176,8 +176,8 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
         small, rest = divmod(size, scale)
         if rest or small % generator.multiple or small < generator.minimum:
             raise ConfigError(
-                f"--size {size} does not suit {config.generator}: it must be a multiple of "
-                f"{scale * generator.multiple} and at least {scale * generator.minimum}."
+                f"{'--sizes' if config.sizes else '--size'} {size} does not suit {config.generator}: it must be a "
+                f"multiple of {scale * generator.multiple} and at least {scale * generator.minimum}."
             )
 
 

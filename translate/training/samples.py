@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -40,6 +40,17 @@ def seeded(transform: A.Compose, random: Random) -> A.Compose:
 def square(image: Pixels, side: int) -> Pixels:
     """Resized to side x side pixels (bicubic), as the papers' code loads pictures; any channels."""
     return resized(image, (side, side), Image.Resampling.BICUBIC)
+
+
+def cut_out(side: int, config: TrainingConfig, *more: A.BasicTransform, **options: Any) -> A.Compose:
+    """A random square, mirrored at random if the settings say so, and what more is done to it."""
+    return A.Compose([A.RandomCrop(side, side), A.HorizontalFlip(p=0.5 * config.flip), *more], **options)
+
+
+def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: int) -> Pixels:
+    """A picture of `load_size`, resized as its squares are in that stage of the run."""
+    size = config.stages[stage]
+    return image if size == config.size else square(image, config.load_size * size // config.size)
 
 
 def load_square(file: Path, side: int, channels: int) -> Pixels:
@@ -136,7 +147,7 @@ def kind_of(config: TrainingConfig) -> str:
 
 
 class Pairs(Samples):
-    """Aligned pictures, resized, then cut and mirrored alike."""
+    """Aligned pictures, resized, then cut and mirrored alike; with several sizes as in `Piles`."""
 
     def __init__(self, config: Pix2PixConfig) -> None:
         self.config = config
@@ -147,15 +158,13 @@ class Pairs(Samples):
         load = partial(load_pair, side=config.load_size, channels=config.channels, swap=swap)
         more = kind_of(config)
         self.pile = pile(items, config.seed, load, all_of, config, f"pair {config.load_size} {swap}{more}")
-        self.cut = A.Compose(
-            [A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip)],
-            additional_targets={"target": "image"},
-        )
+        self.cuts = [cut_out(size, config, additional_targets={"target": "image"}) for size in config.stages]
 
     def __getitem__(self, index: int) -> Batch:
-        both, side = self.pile[index], self.config.load_size
+        both, side, stage = self.pile[index], self.config.load_size, self.config.turn(index)
         random = np.random.default_rng((self.config.seed, index))
-        two = seeded(self.cut, random)(image=both[:, :side], target=both[:, side:])
+        one, other = (in_proportion(half, self.config, stage) for half in (both[:, :side], both[:, side:]))
+        two = seeded(self.cuts[stage], random)(image=one, target=other)
         return Batch(to_tensor(two["image"]), to_tensor(two["target"]))
 
     def validation(self) -> list[Batch]:
@@ -192,17 +201,13 @@ class Piles(Samples):
             pile(files, 2 * config.seed + number, load, alone, config, label, share=2)
             for number, files in enumerate((files_a, files_b))
         )
-        self.cuts = [
-            A.Compose([A.RandomCrop(size, size), A.HorizontalFlip(p=0.5 * config.flip)]) for size in config.stages
-        ]
+        self.cuts = [cut_out(size, config) for size in config.stages]
 
     def __getitem__(self, index: int) -> Batch:
         config = self.config
         random = np.random.default_rng((config.seed, index))
-        stage = index // config.batch * config.batch * len(config.stages) // config.images  # one for a whole batch
-        pictures = [self.a[index], self.b[index]]
-        if config.stages[stage] != config.size:
-            pictures = [square(p, config.load_size * config.stages[stage] // config.size) for p in pictures]
+        stage = config.turn(index)
+        pictures = [in_proportion(picture, config, stage) for picture in (self.a[index], self.b[index])]
         a, b = (seeded(self.cuts[stage], random)(image=picture)["image"] for picture in pictures)
         return Batch(to_tensor(a), to_tensor(b))
 
@@ -219,7 +224,7 @@ class Piles(Samples):
 
 
 class HighResolution(Samples):
-    """High-resolution pictures, cut at their own size; the low ones are made on the fly.
+    """High-resolution pictures, cut as they are, in the sizes whose turn it is; the low ones are made on the fly.
 
     Args:
         scale: large side / small side.
@@ -234,14 +239,15 @@ class HighResolution(Samples):
         self.layout = recognise(config.data, "srgan")
         files, self.aside = hold_out(self.layout.a, config.validation)
         self.kept_aside = len(self.aside)
-        load = partial(load_large, smallest=config.size, channels=config.channels)
+        load = partial(load_large, smallest=max(config.stages), channels=config.channels)
         self.pile = pile(files, config.seed, load, alone, config, f"as it is{kind_of(config)}")
         turn = [A.RandomRotate90(p=1.0)] if config.rotate else []
-        self.cut = A.Compose([A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip), *turn])
+        self.cuts = [cut_out(size, config, *turn) for size in config.stages]
 
     def __getitem__(self, index: int) -> Batch:
         random = np.random.default_rng((self.config.seed, index))
-        high = np.ascontiguousarray(seeded(self.cut, random)(image=self.pile[index])["image"])
+        cut = seeded(self.cuts[self.config.turn(index)], random)
+        high = np.ascontiguousarray(cut(image=self.pile[index])["image"])
         return Batch(to_tensor(degrade(high, self.scale, self.config, random)), to_tensor(high))
 
     def validation(self) -> list[Batch]:

@@ -107,6 +107,10 @@ class TrainingConfig:
     """Images (per domain) in one update, of each process that torchrun starts."""
     size: int = 256
     """Side, in pixels, of the squares that are cut out at random."""
+    sizes: tuple[int, ...] = ()
+    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`. Where there
+    is a --load-size, pictures are resized in proportion; small ones are quick, large ones finish. None: --size all the
+    way."""
     flip: bool = True
     """Mirror pictures left to right at random."""
 
@@ -183,9 +187,14 @@ class TrainingConfig:
     @property
     def stages(self) -> tuple[int, ...]:
         """Sides of the squares, in pixels, one for each part of the run."""
-        return (self.size,)
+        return self.sizes or (self.size,)
+
+    def turn(self, index: int) -> int:
+        """Place among `stages` of sample number `index`; the same for a whole batch."""
+        return index // self.batch * self.batch * len(self.stages) // self.images
 
     def __post_init__(self) -> None:
+        sizes = " ".join(map(str, self.sizes))
         check(
             *_finite(self),
             (
@@ -195,6 +204,8 @@ class TrainingConfig:
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
             (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
             (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
+            (self.stages[-1] == self.size, f"--sizes {sizes} must end with --size {self.size}"),
+            (min(self.stages) >= 16, f"--sizes {sizes}: use 16 or more pixels"),
             (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
             (
                 self.discriminator_learning_rate >= 0,

@@ -21,9 +21,6 @@ class UnpairedConfig(AdversarialConfig):
     objective: ObjectiveName = "least-squares"
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
-    sizes: tuple[int, ...] = ()
-    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`.
-    Pictures are loaded in proportion; small ones are quick, large ones finish. None: --size all the way."""
     keep_weight: float = 0.0
     """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
     and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
@@ -43,17 +40,12 @@ class UnpairedConfig(AdversarialConfig):
     ema: float = 0.0
     """Decay of the running average of the generator's weights that samples and export use; the papers have none."""
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        return self.sizes or (self.size,)
-
     def risen(self, done: float) -> float:
         """Part of the weight that counts when so much of the run is done, both 0 to 1."""
         return min(1.0, done / self.keep_rise) if self.keep_rise else 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        named = " ".join(map(str, self.sizes))
         check(
             *not_negative(self, "keep_weight", "keep_knee"),
             (
@@ -72,12 +64,6 @@ class UnpairedConfig(AdversarialConfig):
             (
                 len(set(self.diffaugment)) == len(self.diffaugment),
                 f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
-            ),
-            (self.stages[-1] == self.size, f"--sizes {named} must end with --size {self.size}"),
-            (min(self.stages) >= 16, f"--sizes {named}: use 16 or more pixels"),
-            (
-                len(self.stages) == 1 or self.discriminator != "vgg",
-                f"--sizes {named}: the discriminator vgg judges one size only; choose another, or one --size",
             ),
             load_size_fits(self.load_size, self.size),
         )
