@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from models.errors import DataError
 from translate.training.listed import read_pairs
-from translate.training.pixels import SUFFIXES, shapes_of, width_to_height
+from translate.training.pixels import ARRAY, SUFFIXES, shapes_of, width_to_height
 
 Item = TypeVar("Item")
 Kind = Literal["side by side", "parallel", "listed", "piles", "pictures"]
@@ -104,7 +104,7 @@ def list_pictures(folder: Path) -> list[Path]:
         raise DataError(f"{folder} is not a folder.")
     files = _below(folder)
     if not files:
-        raise DataError(f"no pictures in {folder} (looked for {', '.join(sorted(SUFFIXES))}).")
+        raise DataError(f"no pictures in {folder} (looked for {', '.join(sorted(SUFFIXES))}, {ARRAY}).")
     return files
 
 
@@ -148,7 +148,9 @@ def _two(folder: Path, names: Sequence[tuple[str, str]]) -> tuple[Path, Path] | 
 
 
 def _below(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+    """Picture files, or arrays where there are none."""
+    files = sorted(f for f in folder.rglob("*") if not f.name.startswith("."))
+    return [f for f in files if f.suffix.lower() in SUFFIXES] or [f for f in files if f.suffix.lower() == ARRAY]
 
 
 def _training(data: Path) -> tuple[Path, tuple[Path, ...], tuple[Path, ...]]:
@@ -209,7 +211,7 @@ def _match(one: set[Path], other: set[Path]) -> bool:
 def _twins(base: Path) -> list[tuple[Path, Path]]:
     """Each two folders, by whatever names, whose pictures have the same names; none where pictures lie beside them."""
     entries = [entry for entry in sorted(base.iterdir()) if not entry.name.startswith(".")]
-    if any(entry.suffix.lower() in SUFFIXES for entry in entries):
+    if any(entry.suffix.lower() in {*SUFFIXES, ARRAY} for entry in entries):
         return []
     named = {e: names for e in entries if e.is_dir() and e.name.lower() not in NOT_TRAINED and (names := _names(e))}
     return [(a, b) for a, b in combinations(named, 2) if _match(named[a], named[b])]

@@ -95,7 +95,8 @@ class TrainingConfig:
     """Network that paints; `translate models zoo` lists them."""
     generator_arguments: Counts = field(default_factory=dict)
     """Arguments of the generator: `--generator-arguments width 32 blocks 6`. With `channels 1` pictures are grey, with
-    `channels 4` they have alpha; else they are RGB."""
+    `channels 2` grey with alpha, with `channels 4` RGB with alpha; else they are RGB. Others, up to 16, are trained on
+    from arrays [H, W, C] of uint8 or uint16 in .npy files."""
     discriminator: str = ""
     """Network that judges; `translate models zoo` lists them."""
     discriminator_arguments: Counts = field(default_factory=dict)
@@ -181,7 +182,7 @@ class TrainingConfig:
 
     @property
     def channels(self) -> int:
-        """Of the pictures: 1 (grey), 3 (RGB) or 4 (RGB and alpha)."""
+        """Of the pictures: 1 (grey), 2 (grey and alpha), 3 (RGB), 4 (RGB and alpha), or others from arrays."""
         return self.generator_arguments.get("channels", 3)
 
     @property
@@ -198,8 +199,9 @@ class TrainingConfig:
         check(
             *_finite(self),
             (
-                self.channels in (1, 3, 4),
-                f"--generator-arguments channels {self.channels}: pictures have 1 (grey), 3 (RGB) or 4 (with alpha)",
+                1 <= self.channels <= 16,
+                f"--generator-arguments channels {self.channels}: pictures have 1 (grey), 2 (with alpha), 3 (RGB) or 4 "
+                "(with alpha), arrays in .npy files up to 16",
             ),
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
             (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
