@@ -6,6 +6,12 @@ import difflib
 from collections.abc import Iterable
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that names the nearest, after a space; nothing where none is near."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 class TranslateError(Exception):
     """Root of the tree. The command line prints the message without a traceback and exits with `exit_code`."""
 
@@ -29,10 +35,9 @@ class UnknownNameError(UsageError):
 
     def __init__(self, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(
-            f"no {self.kind} named {name!r}.{guess} Known: {', '.join(known) or 'none'}.{' ' + hint if hint else ''}"
+            f"no {self.kind} named {name!r}.{did_you_mean(name, known)} Known: {', '.join(known) or 'none'}."
+            f"{' ' + hint if hint else ''}"
         )
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.compact import CompactGenerator
-from models.errors import ConfigError, UnknownDiscriminator, UnknownGenerator
+from models.errors import ConfigError, UnknownDiscriminator, UnknownGenerator, did_you_mean
 from models.layers import Generator
 from models.patchgan import MultiScaleDiscriminator, PatchDiscriminator, PixelDiscriminator
 from models.resnet import ResNetGenerator
@@ -82,7 +82,8 @@ def _check_arguments(name: str, builder: Callable[..., nn.Module], arguments: di
     defaults = {key: entry.default for key, entry in inspect.signature(builder).parameters.items()}
     for key, value in arguments.items():
         if key not in defaults:
-            raise ConfigError(f"{name} takes no argument {key!r}; it takes {', '.join(defaults)}.")
+            guess = did_you_mean(key, defaults)
+            raise ConfigError(f"{name} takes no argument {key!r}.{guess} It takes {', '.join(defaults)}.")
         wanted = type(defaults[key])
         if wanted is bool and isinstance(value, int) and value in (0, 1):
             continue  # settings from a command line are whole numbers

@@ -26,15 +26,16 @@ def train(arguments: list[str]) -> int:
     from tyro import MISSING
 
     from translate.recipes import load_recipe, with_defaults
+    from translate.training.provenance import NOT_GIVEN, settings_table
 
     recipe, rest = take_option(rest, "--recipe")
     shown = "--print-config" in rest
     rest = [word for word in rest if word != "--print-config"]
     values = load_recipe(recipe, method, methods[method]) if recipe else {}
-    config = parse(methods[method], rest, f"train {method}", with_defaults(methods[method], values, MISSING))
+    defaults = with_defaults(methods[method], values, NOT_GIVEN if shown else MISSING)
+    config = parse(methods[method], rest, f"train {method}", defaults)
     if shown:
         from translate.console import print_settings
-        from translate.training.provenance import settings_table
 
         print_settings(settings_table(config, recipe, values, rest))
         return 0
@@ -48,15 +49,17 @@ def train(arguments: list[str]) -> int:
     return 0
 
 
-TRAIN_HELP = """usage: translate train {pix2pix,cyclegan,cut,srgan} [--recipe NAME] --data DIR --out RUN [OPTIONS]
+TRAIN_HELP = """usage: translate train {pix2pix,cyclegan,cut,srgan} [--recipe NAME|FILE] --data DIR --out RUN [OPTIONS]
 
   pix2pix   aligned pairs (Isola et al. 2017)
   cyclegan  two unpaired piles, both ways (Zhu et al. 2017)
   cut       two unpaired piles, one way: less work than cyclegan (Park et al. 2020; FastCUT: --recipe fastcut)
   srgan     super-resolution (Ledig et al. 2017)
 
---recipe NAME takes other defaults from a recipe of ours. `translate train METHOD --help` lists the options.
---print-config shows every setting and where it came from (default, recipe, flag), and trains nothing.
+--recipe takes other defaults from a recipe of ours, or from a .toml file of yours (method = "srgan", then names of
+options and their values). `translate train METHOD --help` lists the options.
+--print-config shows every setting and where it came from (default, recipe, flag), and trains nothing; it needs neither
+--data nor --out.
 """
 
 

@@ -152,7 +152,7 @@ def test_vgg_fits_its_crop(size):
 @pytest.mark.parametrize(
     ("name", "arguments", "complaint"),
     [
-        ("resnet_6blocks", {"wdith": 8}, "'wdith'; it takes channels, width, blocks, norm"),
+        ("resnet_6blocks", {"wdith": 8}, "'wdith'. Did you mean 'width'. It takes channels, width, blocks, norm"),
         ("resnet_6blocks", {"width": "wide"}, "no int"),
         ("resnet_6blocks", {"width": True}, "no int"),
         ("resnet_6blocks", {"width": 0}, "out of range"),

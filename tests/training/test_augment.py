@@ -11,13 +11,21 @@ from PIL import Image
 from models.errors import ConfigError
 from models.patchgan import PatchDiscriminator
 from translate.training.augment import DiffAugment, SlopePenalty
-from translate.training.config import CUTConfig, CycleGANConfig, UnpairedConfig
+from translate.training.config import (
+    CUTConfig,
+    CycleGANConfig,
+    Pix2PixConfig,
+    SRGANConfig,
+    TrainingConfig,
+    UnpairedConfig,
+)
 from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.data import batches
 from translate.training.method import Batch
 from translate.training.pool import ImagePool
-from translate.training.samples import Piles
+from translate.training.run import build_method
+from translate.training.samples import HighResolution, Pairs, Piles
 
 CPU = torch.device("cpu")
 WHERE: dict[str, Any] = {"data": Path("data"), "out": Path("run")}
@@ -114,7 +122,7 @@ def test_a_compiled_discriminator_can_be_penalised() -> None:
 def test_r1_flattens_the_discriminator(method: Any, config: Any) -> None:
     def slope_after(weight: float) -> float:
         torch.manual_seed(0)
-        trained = method(config(**TINY, r1_weight=weight, r1_every=2, learning_rate=2e-3), CPU)
+        trained = method(config(**TINY, r1_weight=weight, r1_every=2 if weight else 16, learning_rate=2e-3), CPU)
         b = noise(2, 3, 16, 16, seed=2)
         losses = [trained.step(Batch(noise(2, 3, 16, 16, seed=1), b)) for _ in range(30)]
         assert ["d_r1" in line for line in losses] == ([False, True] if weight else [False, False]) * 15
@@ -149,6 +157,31 @@ def test_sizes_take_turns_at_whole_batches(config: type[UnpairedConfig], tmp_pat
     sides = [batch.a.shape[-1] for batch in batches(Piles(settings), settings, 0)]
     assert sides == [16, 16, 16, 24, 24, 32]
     assert Piles(settings).validation() == []
+
+
+def test_sizes_take_turns_with_pairs_and_large_pictures_too(tmp_path: Path) -> None:
+    for index in range(2):
+        half = np.random.default_rng(index).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(np.hstack([half, 255 - half])).save(tmp_path / f"{index}.png")
+    shared: dict[str, Any] = {"data": tmp_path, "out": tmp_path / "run", "size": 32, "sizes": (16, 32), "images": 8}
+    pairs = Pix2PixConfig(**shared, load_size=36, batch=2)
+    seen = list(batches(Pairs(pairs), pairs, 0))
+    assert [(batch.a.shape[-1], batch.b.shape[-1]) for batch in seen] == [(16, 16)] * 2 + [(32, 32)] * 2
+    assert all(int((batch.a.int() + batch.b.int() - 255).abs().max()) <= 1 for batch in seen)  # cut alike
+    large = SRGANConfig(**shared, batch=4)
+    assert [(b.a.shape[-1], b.b.shape[-1]) for b in batches(HighResolution(large, 4), large, 0)] == [(4, 16), (8, 32)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (Pix2PixConfig(**WHERE, generator="unet_128", sizes=(64, 256)), "--sizes 64 .* a multiple of 128 and at least"),
+        (SRGANConfig(**WHERE, sizes=(18, 96)), "--sizes 18 does not suit srresnet_x4: it must be a multiple of 4"),
+    ],
+)
+def test_each_size_must_suit_the_generator(settings: TrainingConfig, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        build_method(settings, CPU)
 
 
 def test_the_pool_forgets_pictures_of_another_size() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from models.errors import DataError
 from translate.training import cache
 from translate.training.cache import fill, make_room
-from translate.training.layout import Pixels, load_rgb
+from translate.training.pixels import Pixels, load_rgb
 
 
 @pytest.fixture

@@ -102,5 +102,5 @@ def test_every_method_learns_to_leave_it_out(name: str) -> None:
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"--grid-weight -1\.0 must be 0 or more"):
         CUTConfig(**{**SETTINGS, "grid_weight": -1.0})
-    with pytest.raises(ConfigError, match="--grid-weight: there is no discriminator in --stage pixel"):
+    with pytest.raises(ConfigError, match="--grid-weight and --discriminator: there is no discriminator in --stage"):
         SRGANConfig(**{**SETTINGS, "generator": "msrresnet_x4", "grid_weight": 1.0})

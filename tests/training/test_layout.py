@@ -93,6 +93,70 @@ def test_a_list_that_cannot_be_used_names_the_line(text: str, complaint: str, tm
         recognise(tmp_path / "pairs.csv", "srgan")
 
 
+@pytest.mark.parametrize(("width", "height"), [(96, 72), (96, 64), (96, 54), (80, 80), (60, 80)])
+def test_single_photographs_are_no_pairs(width: int, height: int, tmp_path: Path) -> None:
+    for seed in range(3):
+        save(tmp_path / f"{seed}.png", seed, width, height)
+    with pytest.raises(DataError, match=r"as single pictures are; .* two folders A and B .* train cyclegan or cut"):
+        recognise(tmp_path, "pix2pix")
+    assert recognise(tmp_path).kind == "pictures"
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 32), (63, 32), (80, 40), (96, 36)])
+def test_two_halves_are_pairs(width: int, height: int, tmp_path: Path) -> None:
+    for seed in range(3):
+        save(tmp_path / f"{seed}.png", seed, width, height)
+    assert recognise(tmp_path, "pix2pix").kind == "side by side"
+
+
+def test_two_folders_of_any_names_are_pairs_if_the_names_in_them_are_equal(tmp_path: Path) -> None:
+    for name in ("edges/1", "photos/1", "edges/2", "photos/2", "test/edges/3", "test/photos/3", "photos/9", "notes/7"):
+        save(tmp_path / "set" / f"{name}.png")
+    for method in ("pix2pix", ""):
+        found = recognise(tmp_path / "set", method)
+        assert [[file.parent.name for file in pair] for pair in found.pairs] == [["edges", "photos"]] * 2
+        assert "left edges, right photos (1 without a partner left out); 2 for testing left out" in found.describe()
+        assert [file.parent.parent.name for pile in found.tests for file in pile] == ["test", "test"]
+    for name in ("masks/1", "masks/2"):
+        save(tmp_path / "set" / f"{name}.png")
+    with pytest.raises(DataError, match=r"\(edges, masks, photos\): which are the pairs"):
+        recognise(tmp_path / "set", "pix2pix")
+
+
+@pytest.mark.parametrize("method", ["cyclegan", "cut", ""])
+def test_piles_may_be_in_train(method: str, tmp_path: Path) -> None:
+    for name in ("train/A/1", "train/B/2", "test/A/3", "test/B/4"):
+        save(tmp_path / f"{name}.png")
+    found = recognise(tmp_path, method)
+    assert (found.kind, [file.stem for file in (*found.a, *found.b)]) == ("piles", ["1", "2"])
+    assert [[file.stem for file in pile] for pile in found.tests] == [["3"], ["4"]]
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested"),
+    [
+        (["trainA/1", "trainB/2"], ["testA/3", "testB/4"]),
+        (["1", "more/2"], ["test/3", "Val/4"]),
+        (["train/1"], ["test/3"]),
+    ],
+)
+def test_what_is_for_testing_is_never_trained_on(trained: list[str], tested: list[str], tmp_path: Path) -> None:
+    for name in (*trained, *tested):
+        save(tmp_path / f"{name}.png", width=80)
+    found = recognise(tmp_path, "srgan")
+    assert {str(f.relative_to(tmp_path).with_suffix("")) for f in found.a} == set(trained)
+    assert {str(f.relative_to(tmp_path).with_suffix("")) for f in found.tests[0]} == set(tested)
+    assert f"; {len(tested)} for testing left out" in found.describe()
+    if "1" in trained:
+        assert len(recognise(tmp_path, "pix2pix").a) == len(trained)
+
+
+def test_a_folder_of_test_pictures_alone_is_told(tmp_path: Path) -> None:
+    save(tmp_path / "test" / "1.png")
+    with pytest.raises(DataError, match=r"all pictures in .* are for testing \(test\)"):
+        recognise(tmp_path, "srgan")
+
+
 def test_what_no_method_could_use_is_said(tmp_path: Path) -> None:
     for name in ("A/1.png", "B/2.png"):
         save(tmp_path / "piles" / name)

@@ -280,6 +280,23 @@ def test_pairs_are_judged_by_several_scales_with_features_matched() -> None:
         (Pix2PixConfig, {"label_flips": 0.5}, "below 0.5"),
         (Pix2PixConfig, {"label_smoothing": 0.6}, "must be 0 to 0.5"),
         (Pix2PixConfig, {"instance_noise": -0.1}, "--instance-noise -0.1 must be 0 or more"),
+        (Pix2PixConfig, {"l1_weight": -1.0}, "--l1-weight -1.0 must be 0 or more"),
+        (Pix2PixConfig, {"perceptual_weight": -1.0}, "--perceptual-weight -1.0 must be 0 or more"),
+        (Pix2PixConfig, {"perceptual_distance": "esrgan"}, "--perceptual-distance esrgan needs a --perceptual-weight"),
+        (CycleGANConfig, {"cycle_weight": -10.0}, "--cycle-weight -10.0 must be 0 or more"),
+        (CycleGANConfig, {"identity_weight": -0.5}, "--identity-weight -0.5 must be 0 or more"),
+        (CUTConfig, {"keep_pixels": 2}, "--keep-pixels 2 needs a --keep-weight above 0"),
+        *(
+            (SRGANConfig, {"stage": "adversarial", f"{name}_weight": -1.0}, f"--{name}-weight -1.0 must be 0 or more")
+            for name in ("adversarial", "perceptual", "pixel")
+        ),
+        (SRGANConfig, {"adversarial_weight": 1.0}, "--adversarial-weight: there is no discriminator in --stage pixel"),
+        (SRGANConfig, {"pixel_weight": 1.0}, "--pixel-weight: .* no loss but a pixel distance"),
+        (SRGANConfig, {"discriminator": "patchgan"}, "--discriminator: there is no discriminator"),
+        (SRGANConfig, {"shrink": {"bicubik": 1.0}}, "Did you mean 'bicubic'. Known: box, bicubic, lanczos, nearest"),
+        (SRGANConfig, {"shrink": {"box": float("inf")}}, "--shrink inf is no finite number"),
+        (CUTConfig, {"gradient_penalty": 5.0}, "--gradient-penalty 5.0 is for --objective wgan-gp, not least-squares"),
+        (CUTConfig, {"r1_every": 2}, "--r1-every 2 needs an --r1-weight above 0"),
         (Pix2PixConfig, {"gradient_penalty": 0.0}, "--gradient-penalty 0.0 must be above 0"),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import ConfigError
+from models.errors import ConfigError, UnknownRecipe
 from translate.cli import main
 from translate.recipes import list_recipes, load_recipe
 from translate.training.config import CUTConfig, SRGANConfig
@@ -32,6 +32,7 @@ def test_every_value_has_an_origin(capsys: pytest.CaptureFixture[str]) -> None:
         ('jpeg_quality = [70, "x"]', "jpeg_quality = 'x', which must be of the kind int"),
         ("jpeg_quality = [70]", "must be of the kind tuple"),
         ("shrink = 3", "must be of the kind dict"),
+        ("shrink = { box = true }", "shrink = True, which must be of the kind float"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(
@@ -41,6 +42,29 @@ def test_values_that_make_no_sense_are_refused(
     monkeypatch.setattr("translate.recipes.files", lambda _: tmp_path)
     with pytest.raises(ConfigError, match=complaint):
         load_recipe("mine", "srgan", SRGANConfig)
+
+
+def test_settings_are_shown_before_there_are_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "cut", "--print-config", "--out", "o"]) == 0
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert rows["data"][1:] == ["?", "to", "be", "given"]
+    assert rows["out"][1:] == ["o", "flag"]
+
+
+def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('method = "cut"\nbatch = 3\ndata = "pictures"\n', encoding="utf-8")
+    assert main(["train", "cut", "--recipe", str(mine), "--out", "o", "--print-config"]) == 0
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert rows["batch"][1:3] == ["3", "recipe"]
+    assert rows["data"][1:3] == ["pictures", "recipe"]
+    mine.write_text("batch = 3\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match='begin it with method = "cut"'):
+        load_recipe(str(mine), "cut", CUTConfig)
+    with pytest.raises(ConfigError, match=r"cannot read the recipe .*gone\.toml: No such file"):
+        load_recipe(str(tmp_path / "gone.toml"), "cut", CUTConfig)
+    with pytest.raises(UnknownRecipe, match=r"Did you mean 'fastcut'\?.* Or give the path of a \.toml file"):
+        load_recipe("fastcutt", "cut", CUTConfig)
 
 
 def test_values_may_be_whole_numbers_lists_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,9 +44,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def pix2pix(data: Path, out: Path, **settings: Any) -> TrainingConfig:
-    small: dict[str, Any] = {"generator": "unet_128", "generator_arguments": {"width": 2}}
+    small: dict[str, Any] = {"generator": "unet_128", "generator_arguments": {"width": 2}, "validation": 1}
     return Pix2PixConfig(
-        data=data / "trainA", out=out, size=128, load_size=130, validation=1, ema=0.9,
+        data=data / "trainA", out=out, size=128, load_size=130, ema=0.9,
         **{**SMALL, **small, "discriminator_arguments": {"width": 2}, **settings},
     )  # fmt: skip
 
@@ -61,8 +61,8 @@ def cyclegan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
 
 def srgan(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     return SRGANConfig(
-        data=data, out=out, validation=2,
-        **{**SMALL, "size": 16, "generator_arguments": {"width": 4, "blocks": 1}, **settings},
+        data=data, out=out,
+        **{**SMALL, "size": 16, "validation": 2, "generator_arguments": {"width": 4, "blocks": 1}, **settings},
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def cut(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     small: dict[str, Any] = {"size": 16, "discriminator_arguments": {"width": 2, "layers": 1}}
     return CUTConfig(
         data=data, out=out, pool=2, generator_arguments={"width": 2, "blocks": 1},
-        flip_equivariance=True, patches=8, ema=0.9, validation=2, **{"load_size": 18, **SMALL, **small, **settings},
+        flip_equivariance=True, patches=8, ema=0.9, **{"validation": 2, "load_size": 18, **SMALL, **small, **settings},
     )  # fmt: skip
 
 
@@ -95,8 +95,20 @@ def critical(data: Path, out: Path, **settings: Any) -> TrainingConfig:
     return cyclegan(data, out, objective="wgan-gp", **settings)
 
 
+def grown_pairs(data: Path, out: Path, **settings: Any) -> TrainingConfig:
+    """At a small size first."""
+    return Pix2PixConfig(
+        data=data / "trainA", out=out, size=20, sizes=(16, 20), load_size=22, generator="resnet_6blocks",
+        generator_arguments={"width": 2, "blocks": 1}, discriminator_arguments={"width": 2, "layers": 1},
+        **{**SMALL, "validation": 1, **settings},
+    )  # fmt: skip
+
+
 METHODS = [pix2pix, cyclegan, cut, srgan]
-HELPED = [partial(helped, cut), partial(helped, cyclegan), doubted, critical]
+HELPED = [
+    partial(helped, cut), partial(helped, cyclegan), doubted, critical, grown_pairs,
+    partial(srgan, size=32, sizes=(16, 32)),
+]  # fmt: skip
 Configure = Callable[..., TrainingConfig]
 
 
@@ -193,6 +205,17 @@ def test_samples_show_what_is_exported_and_change_nothing(data: Path, tmp_path: 
             for low, high in (to_device(b, torch.device("cpu")) for b in HighResolution(config, 4).validation())
         ]
     assert manifest.metrics["validation_psnr"] == pytest.approx(float(torch.stack(measured).mean()), abs=1e-3)
+
+
+@pytest.mark.parametrize("configure", METHODS)
+def test_sheets_of_a_run_show_the_same_training_pictures(configure: Configure, data: Path, tmp_path: Path) -> None:
+    out = train(configure(data, tmp_path / "run", validation=0, sample_images=4))
+    sheets = [np.asarray(Image.open(path)) for path in sorted((out / "samples").iterdir())]
+    assert len(sheets) == 3
+    rows, rest = divmod(sheets[0].shape[0] - 14, {"pix2pix": 132, "srgan": 68}.get(configure.__name__, 20))
+    assert (rows, rest) == ({"srgan": 6}.get(configure.__name__, 5), 0)
+    pictures = [sheet[14:, :20] for sheet in sheets]  # of the first column, what is read
+    assert all(np.array_equal(pictures[0], later) for later in pictures[1:])
 
 
 @pytest.mark.parametrize("keep", [1, 3])

@@ -21,7 +21,7 @@ from translate.metrics.scoring import Progress, Tally, as_rgb, compare_pairs, me
 from translate.metrics.similarity import Pixels
 from translate.training.degrade import resized as resampled
 from translate.training.degrade import shrink
-from translate.training.layout import load_pixels
+from translate.training.pixels import load_pixels
 from translate.training.seen import find_seen
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from models.errors import DataError
-from translate.training.layout import WIDE, Pixels, list_pictures, load_pixels, recognise
+from translate.training.layout import WIDE, list_pictures, recognise
+from translate.training.pixels import Pixels, load_pixels
 
 Kind = Literal["pictures", "side by side", "pairs", "piles"]
 Pairing = Literal["auto", "pairs", "piles"]

@@ -1,4 +1,4 @@
-"""Training recipes: NAME.toml beside this file, whose keys are fields of the method's configuration."""
+"""Training recipes: NAME.toml beside this file, or the user's own, whose keys are fields of the method's settings."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ def load_recipe(name: str, method: str, config: type[Any]) -> dict[str, Any]:
     """Field values of a recipe, as the configuration has them.
 
     Args:
-        name: as `list_recipes` gives it.
+        name: as `list_recipes` gives it, or the path of a .toml file of one's own.
         method: pix2pix, cyclegan, cut or srgan; the recipe must be for it.
         config: the method's dataclass.
     Raises:
         UnknownRecipe: no such recipe.
-        ConfigError: a recipe for another method, or a key that is no field.
+        ConfigError: a file that cannot be read, a recipe for another method, or a key that is no field.
     """
-    known = list_recipes()
-    if name not in known:
-        raise UnknownRecipe(name, known)
     try:
-        values = tomllib.loads((files(__name__) / f"{name}.toml").read_text(encoding="utf-8"))
+        values = tomllib.loads(_read(name))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the recipe {name} is not TOML: {error}.") from None
     made_for = values.pop("method", "")
+    if not made_for:
+        raise ConfigError(f'the recipe {name} does not say what it is for: begin it with method = "{method}".')
     if made_for != method:
         raise ConfigError(f"the recipe {name} is for `translate train {made_for}`, not {method}.")
     fields = {field.name: str(field.type) for field in dataclasses.fields(config)}
@@ -50,6 +49,20 @@ def load_recipe(name: str, method: str, config: type[Any]) -> dict[str, Any]:
         values[key] = _fitted(value, fields[key])
         _check_type(name, key, values[key], types[key])
     return values
+
+
+def _read(name: str) -> str:
+    """The text of a recipe of ours, or of a file."""
+    known = list_recipes()
+    if name in known:
+        return (files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
+    if not name.lower().endswith(".toml"):
+        raise UnknownRecipe(name, known, "Or give the path of a .toml file.")
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise ConfigError(f"cannot read the recipe {name}: {reason}. Ours are {', '.join(known)}.") from None
 
 
 def _check_type(recipe: str, key: str, value: Any, wanted: Any) -> None:
@@ -69,6 +82,10 @@ def _check_type(recipe: str, key: str, value: Any, wanted: Any) -> None:
             return
         raise ConfigError(f"the recipe {recipe} has {key} = {value!r}, which must be of the kind tuple ({wanted}).")
     kind = origin or wanted
+    if kind is dict and isinstance(value, dict):
+        for part in value.values():
+            _check_type(recipe, key, part, options[1])
+        return
     kinds = tuple(get_origin(option) or option for option in options) if kind is UnionType else (kind,)
     if not isinstance(value, kinds + ((int,) if float in kinds else ())) or (value is True or value is False) > (
         bool in kinds

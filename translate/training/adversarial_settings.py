@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from translate.config import check
-from translate.training.settings import TrainingConfig
+from translate.training.settings import TrainingConfig, changed, not_negative
 
 ObjectiveName = Literal["vanilla", "least-squares", "hinge", "wgan-gp", "relativistic", "relativistic-least-squares"]
 GAME = (
     "objective", "gradient_penalty", "r1_weight", "r1_every", "spectral_norm", "label_smoothing", "label_flips",
-    "instance_noise", "discriminator_learning_rate", "pool", "grid_weight",
+    "instance_noise", "discriminator_learning_rate", "pool", "grid_weight", "discriminator",
+    "adversarial_weight", "pixel_weight", "perceptual_weight", "perceptual_distance",
 )  # fmt: skip
-"""Settings that do nothing where there is no discriminator."""
+"""Settings that do nothing where there is no discriminator: the first stage of super-resolution."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +51,30 @@ class AdversarialConfig(TrainingConfig):
     """What a generator pays for a pattern that repeats every 4 pixels and is not in the target (or, of unpaired piles,
     in the picture): such a weave is the cheapest grain to paint. 2 is plenty; the papers have none."""
 
+    @property
+    def judged(self) -> bool:
+        """Whether there is a discriminator."""
+        return True
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        sizes = " ".join(map(str, self.sizes))
         labels = self.objective not in ("hinge", "wgan-gp")
         wgan = self.objective == "wgan-gp"
         check(
             (self.gradient_penalty > 0, f"--gradient-penalty {self.gradient_penalty} must be above 0"),
-            (self.r1_weight >= 0, f"--r1-weight {self.r1_weight} must be 0 or more"),
             (self.r1_every >= 1, f"--r1-every {self.r1_every} must be 1 or more"),
             (0 <= self.label_smoothing <= 0.5, f"--label-smoothing {self.label_smoothing} must be 0 to 0.5"),
             (0 <= self.label_flips < 0.5, f"--label-flips {self.label_flips} must be at least 0 and below 0.5"),
-            (self.instance_noise >= 0, f"--instance-noise {self.instance_noise} must be 0 or more"),
-            (self.pool >= 0, f"--pool {self.pool} must be 0 or more"),
-            (self.grid_weight >= 0, f"--grid-weight {self.grid_weight} must be 0 or more"),
+            *not_negative(self, "r1_weight", "instance_noise", "pool", "grid_weight"),
+            (
+                wgan or not changed(self, ["gradient_penalty"]),
+                f"--gradient-penalty {self.gradient_penalty} is for --objective wgan-gp, not {self.objective}",
+            ),
+            (
+                self.r1_weight > 0 or not changed(self, ["r1_every"]),
+                f"--r1-every {self.r1_every} needs an --r1-weight above 0",
+            ),
             (
                 labels or not self.label_smoothing,
                 f"--label-smoothing {self.label_smoothing}: --objective {self.objective} has no labels to smooth",
@@ -75,6 +87,10 @@ class AdversarialConfig(TrainingConfig):
             (
                 not wgan or not self.r1_weight,
                 "--r1-weight wants a slope of 0 and --objective wgan-gp one of 1: use one of them",
+            ),
+            (
+                len(self.stages) == 1 or not self.judged or self.discriminator != "vgg",
+                f"--sizes {sizes}: the discriminator vgg judges one size only; choose another, or one --size",
             ),
             (
                 not wgan or self.discriminator != "vgg",

@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from models.errors import DataError
-from translate.training.layout import Pixels
+from translate.training.pixels import Pixels
 
 Item = TypeVar("Item")
 Place = tuple[int, tuple[int, ...]]

@@ -16,7 +16,8 @@ from PIL import Image
 
 from models.errors import DataError
 from translate.config import DataCheckConfig
-from translate.training.layout import WIDE, Layout, load_rgb, recognise
+from translate.training.layout import WIDE, Layout, recognise
+from translate.training.pixels import load_rgb
 
 Progress = Callable[[str, int, int], None]
 ProblemKind = Literal["unreadable", "too small", "duplicate", "near duplicate", "leaked", "no partner", "odd shape"]

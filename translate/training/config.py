@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from models.errors import did_you_mean
 from translate.config import check
 from translate.training.adversarial_settings import (
     GAME,
@@ -15,13 +15,14 @@ from translate.training.adversarial_settings import (
     for_rgb,
     load_size_fits,
 )
-from translate.training.settings import Counts, TrainingConfig, Weights
+from translate.training.settings import Counts, TrainingConfig, Weights, changed, not_negative
 from translate.training.settings_damage import parse_damage
 from translate.training.unpaired_settings import CUTConfig, CycleGANConfig, UnpairedConfig
 
 __all__ = ["CUTConfig", "CycleGANConfig", "Pix2PixConfig", "SRGANConfig", "TrainingConfig", "UnpairedConfig"]
 
 PerceptualDistance = Literal["srgan", "esrgan", "unit"]
+KERNELS = ("box", "bicubic", "lanczos", "nearest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +58,13 @@ class Pix2PixConfig(AdversarialConfig):
         super().__post_init__()
         check(
             load_size_fits(self.load_size, self.size),
+            *not_negative(self, "l1_weight", "feature_weight", "perceptual_weight"),
             features_weigh(self.perceptual_weight, self.perceptual_features),
+            (
+                self.perceptual_weight > 0 or not changed(self, ["perceptual_distance"]),
+                f"--perceptual-distance {self.perceptual_distance} needs a --perceptual-weight above 0",
+            ),
             for_rgb(self.channels, self.perceptual_weight > 0, "--perceptual-weight"),
-            (self.feature_weight >= 0, f"--feature-weight {self.feature_weight} must be 0 or more"),
             (
                 self.feature_weight == 0 or self.discriminator in ("patchgan", "multiscale"),
                 f"--feature-weight {self.feature_weight} compares layers of the discriminators patchgan and "
@@ -128,18 +133,22 @@ class SRGANConfig(AdversarialConfig):
     dither_chance: float = 0.5
     """... and how often that is done with dithering (Floyd-Steinberg)."""
 
+    @property
+    def judged(self) -> bool:
+        return self.stage == "adversarial"
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        fields = {entry.name: entry for entry in dataclasses.fields(self)}
-        idle = [name for name in GAME if self.stage == "pixel" and getattr(self, name) != fields[name].default]
+        idle = "" if self.judged else changed(self, GAME)
         names = [parse_damage(text).name for text in self.degradations]
-        unknown = set(self.shrink) - {"box", "bicubic", "lanczos", "nearest"}
+        unknown = next((name for name in self.shrink if name not in KERNELS), None)
         check(
             (
                 not idle,
-                f"--{' and --'.join(idle).replace('_', '-')}: there is no discriminator in --stage pixel; leave it out "
+                f"{idle}: there is no discriminator in --stage pixel, and no loss but a pixel distance; leave it out "
                 "or choose --stage adversarial",
             ),
+            *not_negative(self, "adversarial_weight", "pixel_weight", "perceptual_weight"),
             features_weigh(self.perceptual_weight, self.perceptual_features),
             for_rgb(self.channels, self.stage == "adversarial" and self.perceptual_weight > 0, "--perceptual-weight"),
             for_rgb(
@@ -152,8 +161,8 @@ class SRGANConfig(AdversarialConfig):
                 "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
             ),
             (
-                0 <= self.judged_shift < self.size,
-                f"--judged-shift {self.judged_shift} must be 0 or more, and less than --size {self.size}",
+                0 <= self.judged_shift < min(self.stages),
+                f"--judged-shift {self.judged_shift} must be 0 or more, and less than --size {min(self.stages)}",
             ),
             (
                 self.judged_shift == 0 or (self.stage == "adversarial" and self.discriminator != "vgg"),
@@ -168,7 +177,11 @@ class SRGANConfig(AdversarialConfig):
                 not names or not (self.jpeg_chance or self.palette_chance),
                 "--degradations replaces --jpeg-chance and --palette-chance: write jpeg and palette into the list",
             ),
-            (not unknown, f"--shrink {', '.join(sorted(unknown))}: known are box, bicubic, lanczos, nearest"),
+            (
+                unknown is None,
+                f"--shrink {unknown}: there is no such kernel.{did_you_mean(str(unknown), KERNELS)} Known: "
+                f"{', '.join(KERNELS)}",
+            ),
             (
                 sum(self.shrink.values()) > 0 and min(self.shrink.values()) >= 0,
                 "--shrink needs at least one kernel with a weight above 0",

@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 from translate.training import processes
 from translate.training.cache import PixelCache
 from translate.training.config import TrainingConfig
-from translate.training.layout import Pixels, find_piles, hold_out, list_pictures, load_rgb
+from translate.training.layout import find_piles, hold_out, list_pictures
 from translate.training.method import Batch
+from translate.training.pixels import Pixels, load_rgb
 
 Item = TypeVar("Item")
 
@@ -66,12 +67,11 @@ def to_device(
 
 
 def as_rgb(pictures: Tensor) -> Tensor:
-    """[B, C, H, W] in [-1, 1] of 1, 3 or 4 channels, as they are shown and measured: grey in three, alpha over grey."""
-    if pictures.shape[1] == 1:
-        return pictures.expand(-1, 3, -1, -1)
-    if pictures.shape[1] == 4:
-        return pictures[:, :3] * ((pictures[:, 3:].clamp(-1, 1) + 1) / 2)
-    return pictures
+    """[B, C, H, W] in [-1, 1] as they are shown and measured: grey in three, alpha (the last of 2 or 4) over grey, of
+    more than 4 channels the first three."""
+    if pictures.shape[1] in (2, 4):
+        pictures = pictures[:, :-1] * ((pictures[:, -1:].clamp(-1, 1) + 1) / 2)
+    return pictures.expand(-1, 3, -1, -1) if pictures.shape[1] == 1 else pictures[:, :3]
 
 
 def ignore_stops(_: int) -> None:

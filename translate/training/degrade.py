@@ -21,7 +21,10 @@ KERNELS = {
 
 
 def resized(image: Pixels, size: tuple[int, int], kernel: Image.Resampling) -> Pixels:
-    """[H, W, C] uint8 -> [height, width, C], C being 1, 3, or 4, the last its alpha; size is width, height."""
+    """[H, W, C] uint8 -> [height, width, C]; size is width, height. Of 2 or 4 channels the last is alpha."""
+    if image.shape[2] > 4:
+        planes = [Image.fromarray(np.ascontiguousarray(image[:, :, c])) for c in range(image.shape[2])]
+        return np.dstack([np.asarray(plane.resize(size, kernel)) for plane in planes])
     whole = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
     return np.asarray(whole.resize(size, kernel)).reshape(size[1], size[0], image.shape[2])
 

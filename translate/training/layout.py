@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from statistics import median
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from models.errors import DataError
+from translate.training.listed import read_pairs
+from translate.training.pixels import ARRAY, SUFFIXES, shapes_of, width_to_height
 
-from models.errors import DataError, TranslateError
-from translate.images import read_picture
-
-Pixels = NDArray[np.uint8]
 Item = TypeVar("Item")
 Kind = Literal["side by side", "parallel", "listed", "piles", "pictures"]
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga"}
 PILES = (("trainA", "trainB"), ("A", "B"))
 PARALLEL = (*PILES, ("input", "target"))
 TESTS = (("testA", "testB"), ("valA", "valB"))
-ASIDE = ("test", "val")
-LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue in grey (BT.601, as JPEG has them)."""
-WIDE = 1.1
-"""Width / height that two pictures side by side have at least."""
-LOOKED_AT = 16
-"""Headers that are read to tell what a folder holds."""
+ASIDE = ("test", "val", "validation")
+NOT_TRAINED = {*ASIDE, *(name.lower() for names in TESTS for name in names)}
+"""Folders, in small letters, whose pictures are for testing."""
+WIDE = 1.9
+"""Width / height that two pictures side by side have at least: two squares have 2, single photographs 1.78 at most."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +41,8 @@ class Layout:
     """Pictures beside them that must not be trained on, likewise."""
     alone: tuple[Path, ...] = ()
     """Pictures without a partner of the same name, which are left out."""
+    folders: tuple[str, ...] = ()
+    """Names of the two folders, of inputs and of targets, where they are in two (parallel)."""
 
     @property
     def pairs(self) -> list[tuple[Path, ...]]:
@@ -59,13 +53,17 @@ class Layout:
         """One line on what was found, and where."""
         count = f"{len(self.a):,}"
         left_out = f" ({len(self.alone):,} without a partner left out)" if self.alone else ""
-        return {
+        tests = sum(map(len, self.tests))
+        two = f"two folders of {self.root}" + (": left {}, right {}".format(*self.folders) if self.folders else "")
+        beside = f"; {tests:,} for testing left out" if tests else ""
+        found = {
             "side by side": f"{count} pairs side by side in {self.root}",
-            "parallel": f"{count} pairs of equal names in two folders of {self.root}{left_out}",
+            "parallel": f"{count} pairs of equal names in {two}{left_out}",
             "listed": f"{count} pairs listed in {self.root}",
             "piles": f"two unpaired piles of {count} and {len(self.b):,} pictures in {self.root}",
             "pictures": f"{count} pictures in {self.root}",
         }[self.kind]
+        return found + beside
 
 
 def recognise(data: Path, method: str = "") -> Layout:
@@ -79,7 +77,7 @@ def recognise(data: Path, method: str = "") -> Layout:
     if data.suffix.lower() == ".csv" and not data.is_dir():
         if method == "srgan":
             raise DataError(f"{data} lists pairs; srgan makes its small pictures itself: name a folder of large ones.")
-        inputs, targets = _listed(data)
+        inputs, targets = read_pairs(data)
         if method in ("cyclegan", "cut"):
             return Layout("piles", data, tuple(dict.fromkeys(inputs)), tuple(dict.fromkeys(targets)))
         return Layout("listed", data, inputs, targets)
@@ -92,8 +90,8 @@ def recognise(data: Path, method: str = "") -> Layout:
     if method in ("cyclegan", "cut"):
         a, b = find_piles(data)
         return Layout("piles", data, tuple(list_pictures(a)), tuple(list_pictures(b)), _tests(data))
-    folder = _train(data)
-    return Layout("pictures", folder, tuple(list_pictures(folder)), tests=(_aside(data, folder), ()))
+    folder, files, aside = _training(data)
+    return Layout("pictures", folder, files, tests=(aside, ()))
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -104,21 +102,24 @@ def list_pictures(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder.")
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+    files = _below(folder)
     if not files:
-        raise DataError(f"no pictures in {folder} (looked for {', '.join(sorted(SUFFIXES))}).")
+        raise DataError(f"no pictures in {folder} (looked for {', '.join(sorted(SUFFIXES))}, {ARRAY}).")
     return files
 
 
 def find_piles(folder: Path) -> tuple[Path, Path]:
-    """The two folders of an unpaired set: trainA and trainB, or A and B.
+    """The two folders of an unpaired set: trainA and trainB, or A and B, there or in train.
 
     Raises:
         DataError: neither is there.
     """
-    found = _two(folder, PILES)
+    found = _two(folder, PILES) or _two(folder / "train", PILES)
     if found is None:
-        raise DataError(f"{folder} has neither trainA and trainB nor A and B: put the two piles of pictures there.")
+        raise DataError(
+            f"{folder} has neither trainA and trainB nor A and B, nor has train in it: put the two piles of pictures "
+            "there."
+        )
     return found
 
 
@@ -142,55 +143,32 @@ def hold_out(
     return [f for f in files if f not in chosen], [f for f in files if f in chosen]
 
 
-def load_rgb(file: Path) -> Pixels:
-    """[H, W, 3] uint8, turned as its EXIF orientation says; 16 bits become 8, alpha is dropped.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    return load_pixels(file, 3)
-
-
-def load_pixels(file: Path, channels: int) -> Pixels:
-    """As `load_rgb`, with 1 channel (grey: the luma of colours), 3, or 4 (with alpha, opaque where there is none).
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    try:
-        picture = read_picture(file)
-    except TranslateError as error:
-        raise DataError(f"cannot train on {file}: {error}") from None
-    color = _eight_bits(picture.color)
-    if channels == 1:
-        grey = color if color.ndim == 2 else (color @ LUMA).round().astype(np.uint8)
-        return grey[:, :, None]
-    color = np.repeat(color[:, :, None], 3, axis=2) if color.ndim == 2 else color
-    if channels == 3:
-        return color
-    alpha = np.full(color.shape[:2], 255, np.uint8) if picture.alpha is None else _eight_bits(picture.alpha)
-    return np.dstack([color, alpha])
-
-
-def _eight_bits(values: NDArray[Any]) -> Pixels:
-    return (values / 257).round().astype(np.uint8) if values.dtype == np.uint16 else values
-
-
 def _two(folder: Path, names: Sequence[tuple[str, str]]) -> tuple[Path, Path] | None:
     return next(((folder / a, folder / b) for a, b in names if (folder / a).is_dir() and (folder / b).is_dir()), None)
 
 
-def _train(data: Path) -> Path:
-    return data / "train" if (data / "train").is_dir() else data
+def _below(folder: Path) -> list[Path]:
+    """Picture files, or arrays where there are none."""
+    files = sorted(f for f in folder.rglob("*") if not f.name.startswith("."))
+    return [f for f in files if f.suffix.lower() in SUFFIXES] or [f for f in files if f.suffix.lower() == ARRAY]
 
 
-def _aside(data: Path, used: Path) -> tuple[Path, ...]:
-    folders = [data / name for name in ASIDE if used != data and (data / name).is_dir()]
-    return tuple(file for folder in folders for file in list_pictures(folder))
+def _training(data: Path) -> tuple[Path, tuple[Path, ...], tuple[Path, ...]]:
+    """A folder, its pictures that are to be trained on, and those beside or in it that are for testing."""
+    folder = data / "train" if (data / "train").is_dir() else data
+    asides = [entry for entry in sorted(data.iterdir()) if entry.is_dir() and entry.name.lower() in NOT_TRAINED]
+    aside = tuple(file for entry in asides for file in _below(entry))
+    files = tuple(sorted(set(list_pictures(folder)) - set(aside)))
+    if not files:
+        names = ", ".join(entry.name for entry in asides)
+        raise DataError(f"all pictures in {data} are for testing ({names}): put those to train on into {data}/train.")
+    return folder, files, aside
 
 
-def _tests(data: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    found = _two(data, TESTS)
+def _tests(data: Path, names: Sequence[tuple[str, str]] = PILES) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Two folders for testing beside the two that are trained on: testA and testB, or as those, in test or val."""
+    within = (two for name in ASIDE if (two := _two(data / name, names)))
+    found = _two(data, TESTS) or next(within, None)
     return (tuple(list_pictures(found[0])), tuple(list_pictures(found[1]))) if found else ((), ())
 
 
@@ -198,18 +176,45 @@ def _pairs(data: Path) -> Layout:
     for base in (data, data / "train"):
         folders = _two(base, PARALLEL)
         if folders:
-            beside = next((two for name in ASIDE if (two := _two(data / name, PARALLEL))), None) or _two(data, TESTS)
-            tests = tuple(tuple(list_pictures(folder)) for folder in beside) if beside else ((), ())
-            return _parallel(base, folders, (tests[0], tests[1]))
-    folder = _train(data)
-    files = list_pictures(folder)
-    shape = _width_to_height(files)
-    if shape < WIDE:
+            return _parallel(base, folders, _tests(data, PARALLEL))
+    folder, files, aside = _training(data)
+    shape = width_to_height(files)
+    if shape >= WIDE:
+        return Layout("side by side", folder, files, tests=(aside, ()))
+    twins = _twins(folder)
+    if len(twins) == 1:
+        ((a, b),) = twins
+        return _parallel(folder, (a, b), _tests(data, [(a.name, b.name)]))
+    if twins:
+        names = ", ".join(sorted({entry.name for two in twins for entry in two}))
         raise DataError(
-            f"the pictures in {folder} are {shape:.2f} times as wide as high: no pairs side by side. pix2pix needs "
-            "those, two folders A and B (or input and target) with equal names, or a .csv file of two columns of paths."
+            f"several folders in {folder} have the same names in them ({names}): which are the pairs? Call those two A "
+            "and B, or input and target."
         )
-    return Layout("side by side", folder, tuple(files), tests=(_aside(data, folder), ()))
+    raise DataError(
+        f"the pictures in {folder} are {shape:.2f} times as wide as high, as single pictures are; two side by side are "
+        f"at least {WIDE} times as wide. pix2pix needs those, two folders A and B (or input and target) with equal "
+        "names, or a .csv file of two columns of paths. Without pairs train cyclegan or cut on two piles, or srgan."
+    )
+
+
+def _names(folder: Path) -> set[Path]:
+    """Of the pictures in it, without what tells their kind."""
+    return {file.relative_to(folder).with_suffix("") for file in _below(folder)}
+
+
+def _match(one: set[Path], other: set[Path]) -> bool:
+    """Whether more than half of the names are in both."""
+    return 2 * len(one & other) > len(one | other)
+
+
+def _twins(base: Path) -> list[tuple[Path, Path]]:
+    """Each two folders, by whatever names, whose pictures have the same names; none where pictures lie beside them."""
+    entries = [entry for entry in sorted(base.iterdir()) if not entry.name.startswith(".")]
+    if any(entry.suffix.lower() in {*SUFFIXES, ARRAY} for entry in entries):
+        return []
+    named = {e: names for e in entries if e.is_dir() and e.name.lower() not in NOT_TRAINED and (names := _names(e))}
+    return [(a, b) for a, b in combinations(named, 2) if _match(named[a], named[b])]
 
 
 def _parallel(root: Path, folders: tuple[Path, Path], tests: tuple[tuple[Path, ...], tuple[Path, ...]]) -> Layout:
@@ -229,37 +234,9 @@ def _parallel(root: Path, folders: tuple[Path, Path], tests: tuple[tuple[Path, .
         )
     alone = sorted(file for names in named for name, file in names.items() if name not in both)
     return Layout(
-        "parallel", root, tuple(named[0][n] for n in both), tuple(named[1][n] for n in both), tests, tuple(alone)
-    )
-
-
-def _listed(path: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Two columns of paths, relative to the file; a first line that names no files is its header."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}.") from None
-    try:
-        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
-    except csv.Error:
-        dialect = csv.excel
-    pairs: list[tuple[Path, Path]] = []
-    for number, row in enumerate(csv.reader(text.splitlines(), dialect), 1):
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if len(cells) != 2 or not all(cells):
-            raise DataError(f"{path}, line {number}: two paths are needed, input and target, not {len(row)} columns.")
-        two = path.parent / cells[0], path.parent / cells[1]
-        missing = [file for file in two if not file.is_file()]
-        if len(missing) == 2 and number == 1 and not any(Path(cell).suffix.lower() in SUFFIXES for cell in cells):
-            continue  # the header
-        if missing:
-            raise DataError(f"{path}, line {number}: there is no file {missing[0]}.")
-        pairs.append(two)
-    if not pairs:
-        raise DataError(f"{path} lists no pairs.")
-    return tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
+        "parallel", root, tuple(named[0][n] for n in both), tuple(named[1][n] for n in both), tests, tuple(alone),
+        (folders[0].name, folders[1].name),
+    )  # fmt: skip
 
 
 def _guessed(data: Path) -> str:
@@ -268,26 +245,8 @@ def _guessed(data: Path) -> str:
         return "pix2pix"
     two = _two(data, PILES) or _two(data / "train", PILES)
     if two:
-        names = [{file.relative_to(folder).with_suffix("") for file in list_pictures(folder)} for folder in two]
-        paired = 2 * len(names[0] & names[1]) > len(names[0] | names[1])
-        return "pix2pix" if paired or two[0].parent != data else "cyclegan"
-    shapes = _shapes(list_pictures(_train(data)))
+        return "pix2pix" if _match(*map(_names, two)) else "cyclegan"
+    folder, files, _ = _training(data)
+    shapes = shapes_of(files)
     alike = sum(abs(shape - 2) < 0.05 for shape in shapes)
-    return "pix2pix" if shapes and 2 * alike > len(shapes) else "srgan"
-
-
-def _width_to_height(files: Sequence[Path]) -> float:
-    shapes = _shapes(files)
-    return median(shapes) if shapes else 2.0  # what cannot be opened is told when it is loaded
-
-
-def _shapes(files: Sequence[Path]) -> list[float]:
-    """Width / height of a few of the pictures, evenly from the list."""
-    shapes = []
-    for place in sorted({int(at) for at in np.linspace(0, len(files) - 1, LOOKED_AT)}):
-        try:
-            with Image.open(files[place]) as image:
-                shapes.append(image.width / image.height)
-        except (OSError, ValueError, SyntaxError):
-            continue
-    return shapes
+    return "pix2pix" if (shapes and 2 * alike > len(shapes)) or len(_twins(folder)) == 1 else "srgan"

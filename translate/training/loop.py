@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,11 @@ class Run:
         validation: list[Batch],
         precision: torch.dtype,
         scale: LossScale | None = None,
+        examples: Sequence[Batch] = (),
     ) -> None:
         self.method, self.folder, self.config, self.device = method, folder, config, device
         self.precision, self.scale = precision, scale
-        self.validation = validation
+        self.validation, self.examples = validation, examples
         generators = [network for network, _ in method.generators().values()]
         self.memory_format = choose_memory_format(generators, device, precision)
         for network in method.networks.values():
@@ -168,14 +169,15 @@ class Run:
 
     @torch.no_grad()
     def look(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
-        """A sheet of the pictures kept aside, or of training pictures where there are none; what the former are worth,
-        and whether something goes wrong."""
+        """A sheet of the pictures kept aside, or of the same training pictures each time where there are none; what the
+        former are worth, and whether something goes wrong."""
         probes = list(self.seen)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.config.seed)
             aside = [self.columns(batch) for batch in self.validation]
             probed = [self.columns(batch) for batch in probes] if len(aside) < PROBES else aside[:PROBES]
-        self.folder.sample(self.images, aside[:SAMPLE_ROWS] or probed[-1:])
+            sheet = aside or [self.columns(batch) for batch in self.examples]
+        self.folder.sample(self.images, sheet[:SAMPLE_ROWS])
         signs = measure([row for row in probed if same_shape(row, probed[-1])])
         measures = validate(aside, self.network)
         self.write(board, measures | signs)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
+
+NOT_GIVEN = Path("?")
+"""What stands for a path that a run needs, where settings are only shown."""
 
 
 def settings_table(config: Any, recipe: str, recipe_values: dict[str, Any], arguments: list[str]) -> list[list[str]]:
@@ -19,7 +23,9 @@ def settings_table(config: Any, recipe: str, recipe_values: dict[str, Any], argu
     given |= {name.removeprefix("no_") for name in given}
     rows = []
     for field in dataclasses.fields(config):
-        if field.name in given:
+        if getattr(config, field.name) == NOT_GIVEN:
+            origin = "to be given"
+        elif field.name in given:
             origin = "flag"
         elif field.name in recipe_values:
             origin = f"recipe {recipe}"

@@ -23,7 +23,7 @@ from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
 from translate.training.folder import RunFolder
 from translate.training.guard import NotFinite
-from translate.training.loop import Run, fit
+from translate.training.loop import SAMPLE_ROWS, Run, fit
 from translate.training.method import Backward, Method, backward
 from translate.training.optimization import clip
 from translate.training.pix2pix import Pix2Pix
@@ -70,6 +70,7 @@ def train_joined(config: TrainingConfig) -> Path:
     scale = LossScale(device) if precision == torch.float16 else None
     method, samples = build(config, device, scale.backward if scale else backward)
     validation = samples.validation() if processes.rank() == 0 else []
+    examples = samples.examples(SAMPLE_ROWS) if processes.rank() == 0 and not validation else []
     processes.say(samples.describe())
     data = fingerprints((*samples.layout.a, *samples.layout.b)) if processes.rank() == 0 else ""
     seen = data
@@ -84,7 +85,7 @@ def train_joined(config: TrainingConfig) -> Path:
     clip(method.optimizers, config.clip_norm)
     if processes.rank() > 0:  # dropout's draws are each process's own
         torch.manual_seed(config.seed + 1_000_003 * processes.rank())
-    run = Run(method, folder, config, device, validation, precision, scale)
+    run = Run(method, folder, config, device, validation, precision, scale, examples)
     run.judges, run.pictures, run.data = judges, seen, data
     if checkpoint is not None:
         state = folder.load_state(checkpoint)
@@ -101,7 +102,7 @@ def train_joined(config: TrainingConfig) -> Path:
         if precision == torch.float32 or newest is None or config.on_nan == "stop":
             raise explained(error, newest, precision) from None
         processes.say(f"{error}; the last checkpoint, {newest}, is good: going on from it in float32")
-        run = Run(method, folder, config, device, validation, torch.float32)
+        run = Run(method, folder, config, device, validation, torch.float32, examples=examples)
         run.pictures, run.data = seen, data
         run.load_state(folder.load_state(newest))
         if processes.rank() == 0:
@@ -204,8 +205,8 @@ def check_size(generator: Generator, config: TrainingConfig, scale: int = 1) -> 
         small, rest = divmod(size, scale)
         if rest or small % generator.multiple or small < generator.minimum:
             raise ConfigError(
-                f"--size {size} does not suit {config.generator}: it must be a multiple of "
-                f"{scale * generator.multiple} and at least {scale * generator.minimum}."
+                f"{'--sizes' if config.sizes else '--size'} {size} does not suit {config.generator}: it must be a "
+                f"multiple of {scale * generator.multiple} and at least {scale * generator.minimum}."
             )
 
 

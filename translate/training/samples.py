@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -18,8 +18,9 @@ from translate.training.cache import fill, make_room
 from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
 from translate.training.data import Pile, to_tensor
 from translate.training.degrade import degrade, resized, shrink
-from translate.training.layout import Layout, Pixels, hold_out, load_pixels, recognise
+from translate.training.layout import Layout, hold_out, recognise
 from translate.training.method import Batch
+from translate.training.pixels import Pixels, load_pixels
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it phones home when imported
 import albumentations as A
@@ -39,6 +40,17 @@ def seeded(transform: A.Compose, random: Random) -> A.Compose:
 def square(image: Pixels, side: int) -> Pixels:
     """Resized to side x side pixels (bicubic), as the papers' code loads pictures; any channels."""
     return resized(image, (side, side), Image.Resampling.BICUBIC)
+
+
+def cut_out(side: int, config: TrainingConfig, *more: A.BasicTransform, **options: Any) -> A.Compose:
+    """A random square, mirrored at random if the settings say so, and what more is done to it."""
+    return A.Compose([A.RandomCrop(side, side), A.HorizontalFlip(p=0.5 * config.flip), *more], **options)
+
+
+def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: int) -> Pixels:
+    """A picture of `load_size`, resized as its squares are in that stage of the run."""
+    size = config.stages[stage]
+    return image if size == config.size else square(image, config.load_size * size // config.size)
 
 
 def load_square(file: Path, side: int, channels: int) -> Pixels:
@@ -108,6 +120,10 @@ class Samples(Dataset[Batch], ABC):
     def validation(self) -> list[Batch]:
         """The pictures kept aside, whole."""
 
+    @abstractmethod
+    def examples(self, count: int) -> list[Batch]:
+        """The first pictures that are trained on, at most `count`, the same each time, as `validation` has them."""
+
     def describe(self) -> str:
         """One line for whoever starts the run."""
         aside = f"; {self.kept_aside} kept aside for validation" if self.kept_aside else ""
@@ -131,7 +147,7 @@ def kind_of(config: TrainingConfig) -> str:
 
 
 class Pairs(Samples):
-    """Aligned pictures, resized, then cut and mirrored alike."""
+    """Aligned pictures, resized, then cut and mirrored alike; with several sizes as in `Piles`."""
 
     def __init__(self, config: Pix2PixConfig) -> None:
         self.config = config
@@ -142,22 +158,26 @@ class Pairs(Samples):
         load = partial(load_pair, side=config.load_size, channels=config.channels, swap=swap)
         more = kind_of(config)
         self.pile = pile(items, config.seed, load, all_of, config, f"pair {config.load_size} {swap}{more}")
-        self.cut = A.Compose(
-            [A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip)],
-            additional_targets={"target": "image"},
-        )
+        self.cuts = [cut_out(size, config, additional_targets={"target": "image"}) for size in config.stages]
 
     def __getitem__(self, index: int) -> Batch:
-        both, side = self.pile[index], self.config.load_size
+        both, side, stage = self.pile[index], self.config.load_size, self.config.turn(index)
         random = np.random.default_rng((self.config.seed, index))
-        two = seeded(self.cut, random)(image=both[:, :side], target=both[:, side:])
+        one, other = (in_proportion(half, self.config, stage) for half in (both[:, :side], both[:, side:]))
+        two = seeded(self.cuts[stage], random)(image=one, target=other)
         return Batch(to_tensor(two["image"]), to_tensor(two["target"]))
 
     def validation(self) -> list[Batch]:
-        """The pictures kept aside, whole, at the size that is trained."""
+        return self.whole(self.aside)
+
+    def examples(self, count: int) -> list[Batch]:
+        return self.whole(self.pile.items[:count])
+
+    def whole(self, items: Sequence[Sequence[Path]]) -> list[Batch]:
+        """Pairs, whole, at the size that is trained."""
         config = self.config
         swap = config.direction == "right-to-left"
-        pairs = [load_pair(files, config.size, config.channels, swap=swap) for files in self.aside]
+        pairs = [load_pair(files, config.size, config.channels, swap=swap) for files in items]
         return [as_batch(pair[:, : config.size], pair[:, config.size :]) for pair in pairs]
 
 
@@ -181,28 +201,30 @@ class Piles(Samples):
             pile(files, 2 * config.seed + number, load, alone, config, label, share=2)
             for number, files in enumerate((files_a, files_b))
         )
-        self.cuts = [
-            A.Compose([A.RandomCrop(size, size), A.HorizontalFlip(p=0.5 * config.flip)]) for size in config.stages
-        ]
+        self.cuts = [cut_out(size, config) for size in config.stages]
 
     def __getitem__(self, index: int) -> Batch:
         config = self.config
         random = np.random.default_rng((config.seed, index))
-        stage = index // config.batch * config.batch * len(config.stages) // config.images  # one for a whole batch
-        pictures = [self.a[index], self.b[index]]
-        if config.stages[stage] != config.size:
-            pictures = [square(p, config.load_size * config.stages[stage] // config.size) for p in pictures]
+        stage = config.turn(index)
+        pictures = [in_proportion(picture, config, stage) for picture in (self.a[index], self.b[index])]
         a, b = (seeded(self.cuts[stage], random)(image=picture)["image"] for picture in pictures)
         return Batch(to_tensor(a), to_tensor(b))
 
     def validation(self) -> list[Batch]:
-        """The pictures kept aside, whole, at the size that is trained."""
+        return self.whole(self.aside)
+
+    def examples(self, count: int) -> list[Batch]:
+        return self.whole(list(zip(self.a.items, self.b.items, strict=False))[:count])
+
+    def whole(self, twos: Sequence[tuple[Path, Path]]) -> list[Batch]:
+        """A picture of each pile, whole, at the size that is trained."""
         size, channels = self.config.size, self.config.channels
-        return [as_batch(*(load_square(file, size, channels) for file in two)) for two in self.aside]
+        return [as_batch(*(load_square(file, size, channels) for file in two)) for two in twos]
 
 
 class HighResolution(Samples):
-    """High-resolution pictures, cut at their own size; the low ones are made on the fly.
+    """High-resolution pictures, cut as they are, in the sizes whose turn it is; the low ones are made on the fly.
 
     Args:
         scale: large side / small side.
@@ -217,21 +239,28 @@ class HighResolution(Samples):
         self.layout = recognise(config.data, "srgan")
         files, self.aside = hold_out(self.layout.a, config.validation)
         self.kept_aside = len(self.aside)
-        load = partial(load_large, smallest=config.size, channels=config.channels)
+        load = partial(load_large, smallest=max(config.stages), channels=config.channels)
         self.pile = pile(files, config.seed, load, alone, config, f"as it is{kind_of(config)}")
         turn = [A.RandomRotate90(p=1.0)] if config.rotate else []
-        self.cut = A.Compose([A.RandomCrop(config.size, config.size), A.HorizontalFlip(p=0.5 * config.flip), *turn])
+        self.cuts = [cut_out(size, config, *turn) for size in config.stages]
 
     def __getitem__(self, index: int) -> Batch:
         random = np.random.default_rng((self.config.seed, index))
-        high = np.ascontiguousarray(seeded(self.cut, random)(image=self.pile[index])["image"])
+        cut = seeded(self.cuts[self.config.turn(index)], random)
+        high = np.ascontiguousarray(cut(image=self.pile[index])["image"])
         return Batch(to_tensor(degrade(high, self.scale, self.config, random)), to_tensor(high))
 
     def validation(self) -> list[Batch]:
-        """The middle of the pictures kept aside, at most 256 pixels a side, shrunk by the likeliest kernel."""
+        return self.middles(self.aside)
+
+    def examples(self, count: int) -> list[Batch]:
+        return self.middles(self.pile.items[:count])
+
+    def middles(self, files: Sequence[Path]) -> list[Batch]:
+        """The middle of each picture, at most 256 pixels a side, shrunk by the likeliest kernel."""
         kernel = max(self.config.shrink, key=lambda name: self.config.shrink[name])
         batches = []
-        for file in self.aside:
+        for file in files:
             image = load_pixels(file, self.config.channels)
             height, width = (min(side, VALIDATION_SIDE) // self.unit * self.unit for side in image.shape[:2])
             top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2

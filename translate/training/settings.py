@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +31,36 @@ def _named(kind: type[int] | type[float]) -> PrimitiveConstructorSpec[dict[str, 
     )
 
 
+def option(name: str) -> str:
+    """A field as it is written on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def changed(settings: TrainingConfig, names: Iterable[str]) -> str:
+    """Those of the fields that are neither at their default nor empty, as options; they are asked for."""
+    defaults = {
+        entry.name: entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+        for entry in dataclasses.fields(settings)
+    }
+    return " and ".join(option(name) for name in names if getattr(settings, name) not in (defaults[name], {}))
+
+
+def not_negative(settings: TrainingConfig, *names: str) -> Iterator[tuple[bool, str]]:
+    """For `check`: each of the fields is 0 or more."""
+    for name in names:
+        value = getattr(settings, name)
+        yield value >= 0, f"{option(name)} {value} must be 0 or more"
+
+
+def _finite(settings: TrainingConfig) -> Iterator[tuple[bool, str]]:
+    """For `check`: no number is infinite, or none at all (nan)."""
+    for entry in dataclasses.fields(settings):
+        value = getattr(settings, entry.name)
+        for number in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(number, float):
+                yield math.isfinite(number), f"{option(entry.name)} {number} is no finite number"
+
+
 Counts = Annotated[dict[str, int], _named(int)]
 Weights = Annotated[dict[str, float], _named(float)]
 
@@ -38,7 +71,8 @@ class TrainingConfig:
 
     data: Path
     """Training pictures. pix2pix: pairs side by side, two folders A and B (input and target) with equal names, or a
-    .csv file of two columns of paths. cyclegan, cut: two folders, trainA and trainB (A and B). srgan: large ones."""
+    .csv file of two columns of paths. cyclegan, cut: two folders, trainA and trainB (A and B). srgan: large ones. Those
+    in folders test and val are left out."""
     out: Path
     """Run folder: config.json, stats.jsonl, samples/, checkpoints/."""
     resume: bool = False
@@ -61,7 +95,8 @@ class TrainingConfig:
     """Network that paints; `translate models zoo` lists them."""
     generator_arguments: Counts = field(default_factory=dict)
     """Arguments of the generator: `--generator-arguments width 32 blocks 6`. With `channels 1` pictures are grey, with
-    `channels 4` they have alpha; else they are RGB."""
+    `channels 2` grey with alpha, with `channels 4` RGB with alpha; else they are RGB. Others, up to 16, are trained on
+    from arrays [H, W, C] of uint8 or uint16 in .npy files."""
     discriminator: str = ""
     """Network that judges; `translate models zoo` lists them."""
     discriminator_arguments: Counts = field(default_factory=dict)
@@ -73,6 +108,10 @@ class TrainingConfig:
     """Images (per domain) in one update, of each process that torchrun starts."""
     size: int = 256
     """Side, in pixels, of the squares that are cut out at random."""
+    sizes: tuple[int, ...] = ()
+    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`. Where there
+    is a --load-size, pictures are resized in proportion; small ones are quick, large ones finish. None: --size all the
+    way."""
     flip: bool = True
     """Mirror pictures left to right at random."""
 
@@ -137,7 +176,8 @@ class TrainingConfig:
     log_images: int = 1_000
     """Write a line to stats.jsonl every so many images."""
     sample_images: int = 20_000
-    """Write a grid of samples and measure the validation pictures every so many images."""
+    """Write a grid of samples and measure the validation pictures every so many images. Where none are kept aside
+    (--validation 0), grids show the first of those that are trained on, each time the same."""
     checkpoint_minutes: float = 5.0
     """Write a checkpoint every so many minutes, and at the end."""
     keep: int = 2
@@ -149,7 +189,7 @@ class TrainingConfig:
 
     @property
     def channels(self) -> int:
-        """Of the pictures: 1 (grey), 3 (RGB) or 4 (RGB and alpha)."""
+        """Of the pictures: 1 (grey), 2 (grey and alpha), 3 (RGB), 4 (RGB and alpha), or others from arrays."""
         return self.generator_arguments.get("channels", 3)
 
     @property
@@ -160,17 +200,26 @@ class TrainingConfig:
     @property
     def stages(self) -> tuple[int, ...]:
         """Sides of the squares, in pixels, one for each part of the run."""
-        return (self.size,)
+        return self.sizes or (self.size,)
+
+    def turn(self, index: int) -> int:
+        """Place among `stages` of sample number `index`; the same for a whole batch."""
+        return index // self.batch * self.batch * len(self.stages) // self.images
 
     def __post_init__(self) -> None:
+        sizes = " ".join(map(str, self.sizes))
         check(
+            *_finite(self),
             (
-                self.channels in (1, 3, 4),
-                f"--generator-arguments channels {self.channels}: pictures have 1 (grey), 3 (RGB) or 4 (with alpha)",
+                1 <= self.channels <= 16,
+                f"--generator-arguments channels {self.channels}: pictures have 1 (grey), 2 (with alpha), 3 (RGB) or 4 "
+                "(with alpha), arrays in .npy files up to 16",
             ),
             (self.batch >= 1, f"--batch {self.batch}: a batch holds at least one image"),
             (self.images >= self.batch, f"--images {self.images} is less than one batch of {self.batch}"),
             (self.size >= 16, f"--size {self.size} is too small; use 16 or more pixels"),
+            (self.stages[-1] == self.size, f"--sizes {sizes} must end with --size {self.size}"),
+            (min(self.stages) >= 16, f"--sizes {sizes}: use 16 or more pixels"),
             (self.learning_rate > 0, f"--learning-rate {self.learning_rate} must be above 0"),
             (
                 self.discriminator_learning_rate >= 0,
@@ -192,6 +241,14 @@ class TrainingConfig:
                 f"--step-at {' '.join(map(str, self.step_at))}: fractions of the run between 0 and 1, rising",
             ),
             (0 < self.step_factor < 1, f"--step-factor {self.step_factor} must be above 0 and below 1"),
+            (
+                self.schedule == "step" or not changed(self, ["step_factor"]),
+                f"--step-factor {self.step_factor} is for --schedule step, not {self.schedule}",
+            ),
+            (
+                self.schedule != "step" or not changed(self, ["decay_from"]),
+                f"--decay-from {self.decay_from} is for --schedule linear and cosine; step goes down at --step-at",
+            ),
             (
                 1 <= self.accumulate <= self.batch and self.batch % self.accumulate == 0,
                 f"--accumulate {self.accumulate} does not divide --batch {self.batch} into equal parts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.errors import ConfigError
+from models.errors import ConfigError, did_you_mean
 
 RANGES = {
     "blur": (0.05, 8.0),
@@ -38,7 +38,9 @@ def parse_damage(text: str) -> Damage:
     if name == "shrink" and not words:
         return Damage("shrink")
     if name not in RANGES:
-        raise ConfigError(f"--degradations {text!r}: known are shrink, {', '.join(RANGES)}.")
+        known = ["shrink", *RANGES]
+        guess = did_you_mean(name, known)
+        raise ConfigError(f"--degradations {text!r}: there is no such damage.{guess} Known: {', '.join(known)}.")
     least, most = RANGES[name]
     try:
         low, high, chance = (*map(float, words), 1.0)[:3] if len(words) == 2 else tuple(map(float, words))

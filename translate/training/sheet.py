@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from translate.images import write_bytes
 from translate.training.check import DataReport, Look
-from translate.training.layout import load_rgb
+from translate.training.pixels import load_rgb
 
 VIEW = 112
 """Height of a picture on the sheet, in pixels, or half of its width where that is more."""

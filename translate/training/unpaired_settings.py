@@ -7,6 +7,7 @@ from typing import Literal
 
 from translate.config import check
 from translate.training.adversarial_settings import AdversarialConfig, ObjectiveName, for_rgb, load_size_fits
+from translate.training.settings import changed, not_negative, option
 
 Kind = Literal["color", "translation", "cutout"]
 
@@ -20,9 +21,6 @@ class UnpairedConfig(AdversarialConfig):
     objective: ObjectiveName = "least-squares"
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
-    sizes: tuple[int, ...] = ()
-    """Sizes to train at in turn, an equal part of the run each, the last one --size: `--sizes 128 192 256`.
-    Pictures are loaded in proportion; small ones are quick, large ones finish. None: --size all the way."""
     keep_weight: float = 0.0
     """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
     and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
@@ -46,44 +44,35 @@ class UnpairedConfig(AdversarialConfig):
     def measures(self) -> tuple[str, ...]:
         return ("swd", "kernel")
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        return self.sizes or (self.size,)
-
     def risen(self, done: float) -> float:
         """Part of the weight that counts when so much of the run is done, both 0 to 1."""
         return min(1.0, done / self.keep_rise) if self.keep_rise else 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        named = " ".join(map(str, self.sizes))
         check(
+            *not_negative(self, "keep_weight", "keep_knee"),
             (
                 self.validation != 1,
                 "--validation 1: a distance of piles needs 2 pictures or more of each; without it there is no best "
                 "checkpoint. Use 0 or 2 and more",
             ),
-            (self.keep_weight >= 0, f"--keep-weight {self.keep_weight} must be 0 or more"),
             (
                 1 <= self.keep_pixels <= min(self.stages),
                 f"--keep-pixels {self.keep_pixels} must be 1 to {min(self.stages)}, the smallest size that is trained",
             ),
-            (self.keep_knee >= 0, f"--keep-knee {self.keep_knee} must be 0 or more"),
             (0 <= self.keep_rise <= 1, f"--keep-rise {self.keep_rise} is a fraction of the run, 0 to 1"),
             *(
-                (not value or self.keep_weight > 0, f"--{name} {value} needs a --keep-weight above 0")
-                for name, value in (("keep-knee", self.keep_knee), ("keep-rise", self.keep_rise))
+                (
+                    self.keep_weight > 0 or not changed(self, [name]),
+                    f"{option(name)} {getattr(self, name)} needs a --keep-weight above 0",
+                )
+                for name in ("keep_pixels", "keep_knee", "keep_rise")
             ),
             for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
             (
                 len(set(self.diffaugment)) == len(self.diffaugment),
                 f"--diffaugment {' '.join(self.diffaugment)} names a change twice",
-            ),
-            (self.stages[-1] == self.size, f"--sizes {named} must end with --size {self.size}"),
-            (min(self.stages) >= 16, f"--sizes {named}: use 16 or more pixels"),
-            (
-                len(self.stages) == 1 or self.discriminator != "vgg",
-                f"--sizes {named}: the discriminator vgg judges one size only; choose another, or one --size",
             ),
             load_size_fits(self.load_size, self.size),
         )
@@ -101,6 +90,10 @@ class CycleGANConfig(UnpairedConfig):
     """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(*not_negative(self, "cycle_weight", "identity_weight"))
 
 
 @dataclass(frozen=True, kw_only=True)
