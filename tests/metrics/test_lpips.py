@@ -30,7 +30,7 @@ def test_it_is_what_torchmetrics_finds(title: str) -> None:
     kind = next(kind for kind in KINDS if kind.title == title)
     one, other = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        ours = lpips(FeatureNetwork(network.features, kind), one, other)
+        ours = lpips(FeatureNetwork(network.features, kind, HEADS[title][2] + "ab12"), one, other)
         expected = theirs(one, other, normalize=True).flatten()
     assert ours is not None
     assert float(expected.min()) > 0
@@ -38,11 +38,13 @@ def test_it_is_what_torchmetrics_finds(title: str) -> None:
 
 
 def test_no_weight_is_below_zero_and_equal_pictures_are_the_same() -> None:
-    assert all(float(weights.min()) >= 0 for name, _ in HEADS.values() for weights in learned(name))
+    assert all(float(weights.min()) >= 0 for name, *_ in HEADS.values() for weights in learned(name))
     torch.manual_seed(0)
-    network = FeatureNetwork(torchvision.models.squeezenet1_1(weights=None).features, KINDS[0])
+    network = FeatureNetwork(torchvision.models.squeezenet1_1(weights=None).features, KINDS[0], "b8a52dc0")
     picture = torch.rand(1, 3, 48, 48)
     assert lpips(network, picture, picture) == 0
+    network.origin = "another training of it"
+    assert lpips(network, picture, picture) is None
 
 
 def test_there_is_none_for_other_networks() -> None:
@@ -57,7 +59,7 @@ def test_a_network_is_fetched_by_name_where_that_is_asked_for(monkeypatch: pytes
     network = open_network(Path("squeezenet1_1"))
     assert isinstance(network, FeatureNetwork)
     assert network.features is fetched.features
-    assert (network.title, network.origin) == ("SqueezeNet 1.1", "torchvision IMAGENET1K_V1")
+    assert (network.title, network.origin) == ("SqueezeNet 1.1", HEADS["SqueezeNet 1.1"][2])
 
     def offline(*_: Any, **__: Any) -> None:
         raise OSError("no route to host")

@@ -68,7 +68,7 @@ class FeatureNetwork(nn.Module):
     """The features of a classifier, frozen. Pictures are [B, 3, H, W] in [0, 1].
 
     Args:
-        origin: of the weights, for whoever must know: SHA-256 of the file.
+        origin: of the weights, for whoever must know: SHA-256 of the file, or how it begins.
     """
 
     mean: Tensor
@@ -139,13 +139,14 @@ def fetch_features(name: str) -> FeatureNetwork:
 
     kind = next(kind for kind in KINDS if kind.build == name)
     try:
-        network = torchvision.models.get_model(name, weights=FETCHED)
+        weights = torchvision.models.get_model_weights(name)[FETCHED]
+        network = torchvision.models.get_model(name, weights=weights)
     except OSError as error:  # URLError is one
         raise DataError(
             f"cannot fetch the weights of {kind.title} ({error}). Connect once so that torchvision can keep them, or "
             "name a file with --features."
         ) from None
-    return FeatureNetwork(network.features, kind, f"torchvision {FETCHED}")
+    return FeatureNetwork(network.features, kind, Path(weights.url).stem.rpartition("-")[2])
 
 
 def open_features(path: Path) -> FeatureNetwork:

@@ -13,15 +13,17 @@ from translate.metrics.features import FeatureNetwork
 from translate.training.losses import full
 
 HEADS = {
-    "SqueezeNet 1.1": ("squeeze", (1, 4, 7, 9, 10, 11, 12)),
-    "AlexNet": ("alex", (1, 4, 7, 9, 11)),
-    "VGG-16": ("vgg", (3, 8, 15, 22, 29)),
+    "SqueezeNet 1.1": ("squeeze", (1, 4, 7, 9, 10, 11, 12), "b8a52dc0"),
+    "AlexNet": ("alex", (1, 4, 7, 9, 11), "7be5be79"),
+    "VGG-16": ("vgg", (3, 8, 15, 22, 29), "397923af"),
 }
-"""Feature network -> what LPIPS with it is called, and the layers of its `features` that are compared."""
+"""Feature network -> what LPIPS with it is called, the layers of its `features` that are compared, and how the SHA-256 of
+the weights begins that it was learned with (torchvision's, which has it in their files' names)."""
 
 
 def lpips(network: FeatureNetwork, one: Tensor, other: Tensor) -> Tensor | None:
-    """Learned perceptual distance (Zhang et al. 2018, eq. 1, version 0.1), or None where none was learned.
+    """Learned perceptual distance (Zhang et al. 2018, eq. 1, version 0.1), or None where none was learned: for another
+    network, or another training of the same, whose channels mean other things.
 
     Features of unit length at each place, their squared difference weighted per channel, averaged over the picture and
     summed over layers. The standardization of `network` is that of the authors' code, who write it for [-1, 1].
@@ -31,9 +33,9 @@ def lpips(network: FeatureNetwork, one: Tensor, other: Tensor) -> Tensor | None:
     Returns:
         [B]; lower is more alike, 0 for equal pictures.
     """
-    if network.title not in HEADS:
+    name, layers, weights_of = HEADS.get(network.title, ("", (), ""))
+    if not name or not network.origin.startswith(weights_of):
         return None
-    name, layers = HEADS[network.title]
     total = torch.zeros(len(one), device=one.device)
     maps = (network.maps(pictures, layers) for pictures in (one, other))
     for a, b, weights in zip(*maps, learned(name), strict=True):
