@@ -17,8 +17,8 @@ HEADS = {
     "AlexNet": ("alex", (1, 4, 7, 9, 11), "7be5be79"),
     "VGG-16": ("vgg", (3, 8, 15, 22, 29), "397923af"),
 }
-"""Feature network -> what LPIPS with it is called, the layers of its `features` that are compared, and how the SHA-256 of
-the weights begins that it was learned with (torchvision's, which has it in their files' names)."""
+"""Feature network -> what LPIPS with it is called, the layers of its `features` that are compared, and how the SHA-256
+of the weights begins that it was learned with (torchvision's, which has it in their files' names)."""
 
 
 def lpips(network: FeatureNetwork, one: Tensor, other: Tensor) -> Tensor | None:
