@@ -1,4 +1,5 @@
-"""--grid-weight: a pattern that repeats every 4 pixels is seen, and every method learns to leave it out."""
+"""--grid-weight: a pattern that repeats every 4 pixels is seen, and every method learns to leave it out. And
+--color-weight: colours are kept where nothing else keeps them."""
 
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,27 @@ def test_every_method_learns_to_leave_it_out(name: str) -> None:
     assert last(100.0) < 0.6 * last(1e-6)
 
 
+def test_colors_are_kept_where_it_is_asked_for() -> None:
+    _, _, own = METHODS["srgan"]
+    high = noise(4, 3, 32, 32) * 0.2 + torch.tensor([0.5, -0.5, 0.0]).view(3, 1, 1)
+    batch = Batch(high[..., ::4, ::4], high)
+
+    def shift(weight: float) -> float:
+        torch.manual_seed(0)
+        trained = SRGAN(SRGANConfig(**{**SETTINGS, **own, "color_weight": weight}), CPU)
+        found = [trained.step(batch) for _ in range(80)]
+        assert ("g_color" in found[-1]) == (weight > 0)
+        with torch.inference_mode():
+            return float((trained.g(batch.a) - high).mean((0, 2, 3)).abs().max())
+
+    assert shift(100.0) < 0.05
+    assert shift(0.0) > 0.1
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"--grid-weight -1\.0 must be 0 or more"):
         CUTConfig(**{**SETTINGS, "grid_weight": -1.0})
     with pytest.raises(ConfigError, match="--grid-weight and --discriminator: there is no discriminator in --stage"):
         SRGANConfig(**{**SETTINGS, "generator": "msrresnet_x4", "grid_weight": 1.0})
+    with pytest.raises(ConfigError, match="--discriminator and --color-weight: there is no discriminator in --stage"):
+        SRGANConfig(**{**SETTINGS, "generator": "msrresnet_x4", "color_weight": 1.0})

@@ -13,7 +13,7 @@ ObjectiveName = Literal["vanilla", "least-squares", "hinge", "wgan-gp", "relativ
 GAME = (
     "objective", "gradient_penalty", "r1_weight", "r1_every", "spectral_norm", "label_smoothing", "label_flips",
     "instance_noise", "discriminator_learning_rate", "pool", "grid_weight", "discriminator",
-    "adversarial_weight", "pixel_weight", "perceptual_weight", "perceptual_distance",
+    "adversarial_weight", "pixel_weight", "perceptual_weight", "perceptual_distance", "color_weight",
 )  # fmt: skip
 """Settings that do nothing where there is no discriminator: the first stage of super-resolution."""
 

@@ -102,6 +102,9 @@ class SRGANConfig(AdversarialConfig):
     """Results and originals are judged, by discriminator and feature network, from a place drawn among so many pixels.
     Otherwise their strides always meet each enlarged pixel at the same places, and what they want becomes a weave; 8 is
     the stride of PatchGAN's three layers. The paper has none (second stage only)."""
+    color_weight: float = 0.0
+    """Weight of the distance of mean colours, in squares of 16 pixels: features and discriminators hardly notice when
+    all of a picture becomes a little lighter. The paper has none (second stage only)."""
     adversarial_weight: float = 1e-3
     """Weight of the adversarial loss (second stage only; eq. 3)."""
     images: int = 16_000_000
@@ -148,7 +151,7 @@ class SRGANConfig(AdversarialConfig):
                 f"{idle}: there is no discriminator in --stage pixel, and no loss but a pixel distance; leave it out "
                 "or choose --stage adversarial",
             ),
-            *not_negative(self, "adversarial_weight", "pixel_weight", "perceptual_weight"),
+            *not_negative(self, "adversarial_weight", "pixel_weight", "perceptual_weight", "color_weight"),
             features_weigh(self.perceptual_weight, self.perceptual_features),
             for_rgb(self.channels, self.stage == "adversarial" and self.perceptual_weight > 0, "--perceptual-weight"),
             for_rgb(

@@ -14,7 +14,7 @@ from models.zoo import build_generator
 from translate.training.adversary import Adversary
 from translate.training.config import SRGANConfig
 from translate.training.draws import Draws
-from translate.training.losses import full, woven
+from translate.training.losses import full, kept, woven
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.perception import Perception
@@ -23,6 +23,8 @@ from translate.training.pool import ImagePool
 if TYPE_CHECKING:
     from translate.training.damage import Degrader
 
+COLOR_SQUARES = 16
+"""Side of the squares whose mean colours --color-weight compares."""
 PIXEL_LOSSES = {"mse": nn.functional.mse_loss, "l1": nn.functional.l1_loss}
 
 
@@ -86,7 +88,7 @@ class SRGAN(Trainable):
         parts = parts_of(batch, config.accumulate)
         self.rival.begin()
 
-        # Generator: min perceptual + 1e-3 GAN (+ pixel, grid)
+        # Generator: min perceptual + 1e-3 GAN (+ pixel, grid, color)
         self.g_optimizer.zero_grad()
         for share, (low, high) in parts:
             fake = full(self.g(low))
@@ -99,6 +101,9 @@ class SRGAN(Trainable):
             if config.grid_weight > 0:
                 found["g_grid"] = woven(fake, high)
                 loss = loss + config.grid_weight * found["g_grid"]
+            if config.color_weight > 0:
+                found["g_color"] = kept(fake, high, COLOR_SQUARES)
+                loss = loss + config.color_weight * found["g_color"]
             with frozen(self.d):
                 found["g_gan"] = self.rival.fooled(self.d, seen, target)
             self.backward(share * (loss + config.adversarial_weight * found["g_gan"]))
