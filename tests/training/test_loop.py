@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.errors import TrainingError
-from translate.training import run, train
+from translate.training import hardware, train
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.cyclegan import CycleGAN
 from translate.training.memory_format import in_format_of
@@ -104,15 +104,17 @@ def test_a_masked_generator_can_start_from_one_without(piles: Path, tmp_path: Pa
 def test_long_runs_are_compiled_where_they_can_be(
     asked: Any, updates: int, compiler: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run.shutil, "which", lambda name: f"/bin/{name}" if compiler and name == "clang++" else None)
+    monkeypatch.setattr(
+        hardware.shutil, "which", lambda name: f"/bin/{name}" if compiler and name == "clang++" else None
+    )
     config = SRGANConfig(data=Path("data"), out=Path("run"), images=updates * 16, compile=asked)
-    assert run.compiles(config, torch.device("cpu")) == expected
+    assert hardware.compiles(config, torch.device("cpu")) == expected
     unet = Pix2PixConfig(data=Path("data"), out=Path("run"), images=updates, compile=asked)
-    assert run.compiles(unet, torch.device("cpu")) == (asked == "on")
+    assert hardware.compiles(unet, torch.device("cpu")) == (asked == "on")
     if asked == "on":
-        monkeypatch.setattr(run.shutil, "which", lambda _: None)
+        monkeypatch.setattr(hardware.shutil, "which", lambda _: None)
         with pytest.raises(TrainingError, match=r"--compile on needs a C\+\+ compiler"):
-            run.compiles(config, torch.device("cpu"))
+            hardware.compiles(config, torch.device("cpu"))
 
 
 def test_the_help_says_when_pictures_kept_aside_are_measured(

@@ -9,10 +9,10 @@ import torch
 from models.errors import ConfigError, DeviceError, TrainingError
 from translate.training.config import SRGANConfig
 from translate.training.ema import Ema
+from translate.training.hardware import choose_device
 from translate.training.optimization import learning_rate_factor
 from translate.training.perception import Perception
 from translate.training.pool import ImagePool
-from translate.training.run import choose_device
 
 
 def test_vgg_features_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from benchmarks import plain_training
-from benchmarks.training import Settings, apart, configure, measure, same
+from benchmarks.equal_training import apart, same
+from benchmarks.training import Settings, configure, measure
 from models.spectral import normalise_spectrally
 from models.zoo import build_discriminator
 from translate.training.adversary import Adversary

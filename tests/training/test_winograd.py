@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.zoo import build_discriminator, build_generator
-from translate.training import run
 from translate.training.config import CUTConfig
 from translate.training.cut import CUT
+from translate.training.hardware import compile_networks
 from translate.training.winograd import Winograd, WinogradConv2d, use_winograd
 
 CPU = torch.device("cpu")
@@ -78,7 +78,7 @@ def test_networks_compiled_for_float32_on_a_processor_use_it(
 ) -> None:
     monkeypatch.setattr(nn.Module, "compile", lambda self: None)
     method = CUT(CUTConfig(data=Path("data"), out=Path("run"), generator="resnet_6blocks"), CPU)
-    run.compile_networks(method, CPU, precision)
+    compile_networks(method, CPU, precision)
     assert sum(isinstance(layer, WinogradConv2d) for layer in method.g.modules()) == expected
 
 
