@@ -70,7 +70,7 @@ def data(arguments: list[str]) -> int:
         return 0
     if what != "check":
         raise UsageError(f"translate data knows only check, not {what!r}: translate data check DIR.")
-    from translate.config import DataCheckConfig
+    from translate.config_training import DataCheckConfig
 
     config = parse(DataCheckConfig, rest, "data check")
     from translate.console import print_data, steps
@@ -94,7 +94,7 @@ DATA_HELP = """usage: translate data check DIR [OPTIONS]
 
 
 def report(arguments: list[str]) -> int:
-    from translate.config import ReportConfig
+    from translate.config_training import ReportConfig
 
     config = parse(ReportConfig, arguments, "report")
     from translate.training.page import write_page
@@ -115,7 +115,7 @@ def export(arguments: list[str]) -> int:
 
 
 def evaluate(arguments: list[str]) -> int:
-    from translate.config import EvaluateConfig
+    from translate.config_training import EvaluateConfig
 
     config = parse(EvaluateConfig, arguments, "evaluate")
     try:

@@ -18,7 +18,7 @@ from torchvision.models import squeezenet1_1
 
 from models.errors import DataError
 from translate.cli import main
-from translate.config import EvaluateConfig
+from translate.config_training import EvaluateConfig
 from translate.metrics.distances import pile_distances
 from translate.metrics.evaluate import evaluate
 from translate.metrics.features import FeatureNetwork, open_features

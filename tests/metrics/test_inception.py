@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models.errors import DataError
-from translate.config import EvaluateConfig
+from translate.config_training import EvaluateConfig
 from translate.metrics.evaluate import evaluate
 from translate.metrics.inception import Inception
 

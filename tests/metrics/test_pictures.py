@@ -11,7 +11,7 @@ from onnx_models import make_model
 from PIL import Image
 
 from models.errors import ConfigError, DataError
-from translate.config import EvaluateConfig
+from translate.config_training import EvaluateConfig
 from translate.metrics.evaluate import Evaluation, evaluate
 from translate.metrics.pictures import find_pictures, find_two
 

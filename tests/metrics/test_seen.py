@@ -15,7 +15,7 @@ from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
 from models.errors import ConfigError
 from translate.cli import main
-from translate.config import EvaluateConfig
+from translate.config_training import EvaluateConfig
 from translate.metrics.evaluate import evaluate
 from translate.training import train
 from translate.training.config import SRGANConfig

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models import squeezenet1_1
 
 from models.errors import ConfigError, DataError
-from translate.config import EvaluateConfig
+from translate.config_training import EvaluateConfig
 from translate.metrics.evaluate import evaluate
 from translate.metrics.features import open_features
 from translate.metrics.layouts import EfficientNetLite0, SameConv, Stem

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import ConfigError, DataError
-from translate.config import EvaluateConfig
+from translate.config_training import EvaluateConfig
 from translate.inference.chain import Chain
 from translate.metrics.distances import Network, Scores, open_network
 from translate.metrics.pictures import Measured, find_pictures, find_two, load_pairs

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import DataError
-from translate.config import DataCheckConfig
+from translate.config_training import DataCheckConfig
 from translate.training.layout import WIDE, Layout, recognise
 from translate.training.pixels import load_rgb
 
