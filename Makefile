@@ -16,9 +16,10 @@ demo: $(base)
 	$(bin)/translate run examples -m $(MODEL) -o out --exclude labels/* --overview out/overview.png
 	$(bin)/translate run examples/textures -m texture-x4-detail -o out/detail
 	$(bin)/translate run examples/photographs/horses.jpg -m horse2zebra -o out/zebras
+	$(bin)/translate run examples/photographs/zebra.jpg -m zebra2horse -o out/horses
 	$(bin)/translate run examples/photographs/temple.jpg -m day2night -o out/night
 	$(bin)/translate run examples/labels -m facades -o out/facades
-	@echo "before and after, side by side: out/overview.png; textures with grain: out/detail; translations: out/zebras, out/night, out/facades"
+	@echo "before and after, side by side: out/overview.png; textures with grain: out/detail; translations: out/zebras, out/horses, out/night, out/facades"
 
 app: $(base)
 	$(bin)/python app.py

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -60,6 +61,8 @@ class Settings:
     """b-to-a translates testB."""
     side: int = 256
     """Shorter side of the pictures."""
+    size: Literal["auto", "full"] | int = "full"
+    """Work size, as in `translate run`."""
     out: Path | None = None
     """Also write each picture beside its result there."""
 
@@ -142,7 +145,7 @@ def scores(
 def main(settings: Settings) -> None:
     """Print the table."""
     network = open_features(settings.features)
-    chain = Chain.open([settings.model], size="full")
+    chain = Chain.open([settings.model], size=settings.size)
     measured = find_two(settings.data, "piles", settings.direction)
     files = measured.a
     inputs, real = ([resized(load_rgb(file), settings.side) for file in pile] for pile in (files, measured.b))

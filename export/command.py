@@ -19,6 +19,7 @@ def export_command(
     generator: str = "",
     work_size: int | None = None,
     *,
+    name: str = "",
     half_weights: bool = False,
     best: bool = False,
 ) -> tuple[Path, Parity]:
@@ -29,6 +30,7 @@ def export_command(
         out: the .onnx file; replaced, once the new one is verified, if it exists.
         generator: which of several, by the name of its file: `ab` for `ab.safetensors`.
         work_size: long side in pixels at which pictures are to be painted; None keeps the checkpoint's.
+        name: what the model is to be called; empty keeps the checkpoint's.
         half_weights: store the weights in float16: half the size.
         best: of a run, the checkpoint that its validation found best, not the newest.
     Returns:
@@ -54,6 +56,8 @@ def export_command(
         if manifest.task == "super-resolution":
             raise UsageError("--work-size is for translations; super-resolution paints every pixel.")
         manifest = dataclasses.replace(manifest, work_size=work_size)
+    if name:
+        manifest = dataclasses.replace(manifest, name=name)
     # Pix2Pix normalizes by the picture at hand (Isola et al. 2017, section 3.3), with BatchNorm's weights.
     if manifest.normalization == "picture" and network.normalization == "fixed":
         network = per_picture(network)

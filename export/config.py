@@ -29,6 +29,8 @@ class ExportConfig:
     NAME/1/model.onnx."""
     generator: str = ""
     """Which of the run's generators, where it has several (CycleGAN: ab or ba)."""
+    name: str = ""
+    """What the model calls itself; the run's --name if not given (CycleGAN: with -ab or -ba)."""
     checkpoint: Literal["last", "best"] = "last"
     """Which of the run's checkpoints: the newest, or the one whose validation measure was best (see best.json)."""
     work_size: int | None = None

@@ -47,6 +47,7 @@ def _trained(config: ExportConfig, out: Path, precision: str = "") -> tuple[Path
         out,
         config.generator,
         config.work_size,
+        name=config.name,
         half_weights=(precision or config.precision) == "fp16",
         best=config.checkpoint == "best",
     )
@@ -71,6 +72,7 @@ def _model(config: ExportConfig) -> tuple[bytes, str]:
         for name, given in (
             ("--generator", config.generator),
             ("--work-size", config.work_size),
+            ("--name", config.name),
             ("--checkpoint", config.checkpoint != "last"),
         )
         if given

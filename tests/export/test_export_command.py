@@ -123,6 +123,13 @@ def test_pix2pix_normalizes_by_the_picture_as_in_its_paper(tmp_path: Path) -> No
     assert '"picture"' in session.get_modelmeta().custom_metadata_map[METADATA_KEY]
 
 
+def test_a_model_can_be_called_something_else(tmp_path: Path) -> None:
+    write(tmp_path / "ba.safetensors")
+    out, _ = export_command(tmp_path, tmp_path / "model.onnx", name="zebra2horse")
+    metadata = onnx.load(out).metadata_props
+    assert Manifest.from_json(next(p.value for p in metadata if p.key == METADATA_KEY)).name == "zebra2horse"
+
+
 def test_a_work_size_can_be_named(tmp_path: Path) -> None:
     write(tmp_path / "g.safetensors", "unet_256", normalization="picture")
     out, _ = export_command(tmp_path, tmp_path / "model.onnx", work_size=320)
