@@ -1,0 +1,98 @@
+"""Pairs to learn night to day from, made of days: what day2night makes of them, with skies as black as those of nights.
+
+    translate run days -m day2night -o nights
+    python -m benchmarks.nights --days days --nights nights -o pairs
+    translate train pix2pix --recipe night2day-small --data pairs --out runs/night2day
+
+Unpaired methods do not learn it: a black sky holds nothing that they could keep or tell apart. Of pairs it is learned,
+and days are what their network has to make. day2night leaves some light in a sky, which real nights do not, so most of
+it is taken away here. Each day becomes two pairs, one of them darker, with another tint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from tyro.conf import arg
+
+from translate.training.layout import list_pictures
+from translate.training.pixels import Pixels, load_rgb
+
+Floats = NDArray[np.float32]
+LIGHT, ROUGH, HORIZON = 135, 9, 0.62
+"""A sky is lighter than this luma, smoother than this, and above this part of the height."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Make pairs of night and day."""
+
+    days: Path
+    """Photographs by day."""
+    nights: Path
+    """What day2night made of them, by the same names."""
+    out: Annotated[Path, arg(aliases=["-o"])]
+    """Folder for input/ and target/."""
+    seed: int = 0
+
+
+def sky(day: Pixels) -> Floats:
+    """Where a photograph by day, [H, W, 3], shows sky: [H, W] from 0 to 1, soft at the edges.
+
+    Light, smooth, not warmer than grey, and hanging together with the upper edge.
+    """
+    height = day.shape[0]
+    light = cv2.cvtColor(day, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    rough = cv2.GaussianBlur(np.abs(light - cv2.GaussianBlur(light, (0, 0), 3)), (0, 0), 4)
+    cold = day[:, :, 2].astype(int) >= day[:, :, 0].astype(int) - 12
+    high = np.linspace(0, 1, height)[:, None] < HORIZON
+    _, parts = cv2.connectedComponents(((light > LIGHT) & (rough < ROUGH) & cold & high).astype(np.uint8))
+    above = np.setdiff1d(parts[: max(height // 12, 1)], 0)
+    found = cv2.dilate(np.isin(parts, above).astype(np.float32), np.ones((5, 5)))
+    return np.asarray(cv2.GaussianBlur(found, (0, 0), 2), np.float32)
+
+
+def blackened(night: Pixels, where: Floats, random: np.random.Generator, *, dark: bool) -> Pixels:
+    """A night, [H, W, 3], whose sky (`where`, from 0 to 1) is made black, or nearly, with a little noise.
+
+    Args:
+        dark: also darken and tint all of it.
+    """
+    light = night.astype(np.float32) / 255
+    if dark:
+        light = light ** random.uniform(1.1, 2.0) * [random.uniform(0.95, 1.2), 1, random.uniform(0.75, 1.05)]
+    share = where[..., None] * random.uniform(0.4 if dark else 0.0, 1.0)
+    glow = 1 + random.uniform(0, 1.5) * np.linspace(0, 1, len(night))[:, None, None]  # more of it above the town
+    black = random.uniform(0, 0.06) * glow * [random.uniform(0.9, 1.3), 1, random.uniform(0.8, 1.3)]
+    light = light * (1 - share) + black * share + random.normal(0, random.uniform(0, 0.015), night.shape)
+    return (light.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def main(settings: Settings) -> None:
+    """Write the pairs."""
+    random = np.random.default_rng(settings.seed)
+    for name in ("input", "target"):
+        (settings.out / name).mkdir(parents=True, exist_ok=True)
+    days, nights = ({file.stem: file for file in list_pictures(place)} for place in (settings.days, settings.nights))
+    if missing := sorted(days.keys() - nights.keys()):
+        raise SystemExit(f"{settings.nights} holds no night of {missing[0]}: translate all of {settings.days} first.")
+    for file in track(list(days.values()), "making nights", console=Console(stderr=True), transient=True):
+        day, night = load_rgb(file), load_rgb(nights[file.stem])
+        where = sky(day)
+        for number, dark in enumerate((False, True)):
+            name = f"{file.stem}-{number}.png"
+            Image.fromarray(blackened(night, where, random, dark=dark)).save(settings.out / "input" / name)
+            Image.fromarray(day).save(settings.out / "target" / name)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings, description=__doc__))

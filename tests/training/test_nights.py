@@ -1,0 +1,56 @@
+"""benchmarks.nights: skies are found in days and blackened in nights, and nothing else is."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.nights import Settings, blackened, main, sky
+
+
+def street() -> np.ndarray:
+    """Blue above, rough grey below, and a white wall that does not reach the upper edge."""
+    random = np.random.default_rng(0)
+    day = np.full((96, 128, 3), (120, 170, 230), np.uint8)
+    day[40:] = random.integers(0, 200, (56, 128, 1), np.uint8)
+    day[46:56, 20:60] = 220
+    return day
+
+
+def test_a_sky_hangs_together_with_the_upper_edge() -> None:
+    found = sky(street())
+    assert found[:30].min() > 0.95
+    assert found[46:].max() < 0.05
+    warm = street()[:, :, ::-1].copy()
+    assert sky(warm).max() == 0  # a light wall is warmer than grey
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_only_the_sky_is_blackened(dark: bool) -> None:
+    night = np.full((96, 128, 3), 60, np.uint8)
+    where = sky(street())
+    made = [blackened(night, where, np.random.default_rng(seed), dark=dark).astype(int) for seed in range(20)]
+    above, below = (np.array([one[rows].mean() for one in made]) for rows in (slice(0, 30), slice(50, None)))
+    assert above.min() < 20
+    if dark:
+        assert below.max() < 60
+    else:
+        assert np.allclose(below, 60, atol=1.5)
+        assert (above < 60).all()
+
+
+def test_each_day_becomes_two_pairs(tmp_path: Path) -> None:
+    for name in ("days", "nights"):
+        (tmp_path / name).mkdir()
+    cv2.imwrite(str(tmp_path / "days" / "a.png"), street()[:, :, ::-1])
+    Image.fromarray(street()).save(tmp_path / "nights" / "b.png")
+    settings = Settings(tmp_path / "days", tmp_path / "nights", tmp_path / "pairs")
+    with pytest.raises(SystemExit, match="holds no night of a: translate all of"):
+        main(settings)
+    Image.fromarray(street() // 4).save(tmp_path / "nights" / "a.jpg")
+    main(settings)
+    for name in ("a-0.png", "a-1.png"):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "pairs" / "target" / name)), street())
+        assert np.asarray(Image.open(tmp_path / "pairs" / "input" / name)).mean() < 50
