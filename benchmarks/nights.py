@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from tyro.conf import arg
 
+from translate.training.degrade import jpeg
 from translate.training.layout import list_pictures
 from translate.training.pixels import Pixels, load_rgb
 
@@ -62,7 +63,7 @@ def sky(day: Pixels) -> Floats:
 
 
 def blackened(night: Pixels, where: Floats, random: np.random.Generator, *, dark: bool) -> Pixels:
-    """A night, [H, W, 3], whose sky (`where`, from 0 to 1) is made black, or nearly, with a little noise.
+    """A night, [H, W, 3], whose sky (`where`, from 0 to 1) is made black, or nearly, with noise, saved as JPEG.
 
     Args:
         dark: also darken and tint all of it.
@@ -73,8 +74,12 @@ def blackened(night: Pixels, where: Floats, random: np.random.Generator, *, dark
     share = where[..., None] * random.uniform(0.4 if dark else 0.0, 1.0)
     glow = 1 + random.uniform(0, 1.5) * np.linspace(0, 1, len(night))[:, None, None]  # more of it above the town
     black = random.uniform(0, 0.06) * glow * [random.uniform(0.9, 1.3), 1, random.uniform(0.8, 1.3)]
-    light = light * (1 - share) + black * share + random.normal(0, random.uniform(0, 0.015), night.shape)
-    return (light.clip(0, 1) * 255).round().astype(np.uint8)
+    light = light * (1 - share) + black * share
+    height, width = night.shape[:2]
+    grain = int(random.integers(2, 7))  # as coarse as what JPEG leaves of a sensor's noise
+    noise = random.normal(0, random.uniform(0, 0.012), (height // grain + 1, width // grain + 1, 3)).astype(np.float32)
+    light = light + cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return jpeg((light.clip(0, 1) * 255).round().astype(np.uint8), int(random.integers(25, 80)))
 
 
 def main(settings: Settings) -> None:
