@@ -18,8 +18,9 @@ demo: $(base)
 	$(bin)/translate run examples/photographs/horses.jpg -m horse2zebra -o out/zebras
 	$(bin)/translate run examples/photographs/zebra.jpg -m zebra2horse -o out/horses
 	$(bin)/translate run examples/photographs/temple.jpg -m day2night -o out/night
+	$(bin)/translate run examples/photographs/rocket.jpg -m night2day -o out/day
 	$(bin)/translate run examples/labels -m facades -o out/facades
-	@echo "before and after, side by side: out/overview.png; textures with grain: out/detail; translations: out/zebras, out/horses, out/night, out/facades"
+	@echo "before and after, side by side: out/overview.png; textures with grain: out/detail; translations: out/zebras, out/horses, out/night, out/day, out/facades"
 
 app: $(base)
 	$(bin)/python app.py
