@@ -2,11 +2,12 @@
 
     translate run days -m day2night -o nights
     python -m benchmarks.nights --days days --nights nights -o pairs
-    translate train pix2pix --recipe night2day-small --data pairs --out runs/night2day
+    translate train pix2pix --recipe night2day-small --data pairs --out runs/pairs
 
-Unpaired methods do not learn it: a black sky holds nothing that they could keep or tell apart. Of pairs it is learned,
-and days are what their network has to make. day2night leaves some light in a sky, which real nights do not, so most of
-it is taken away here. Each day becomes two pairs, one of them darker, with another tint.
+Unpaired methods alone do not learn it: a black sky holds nothing that they could keep or tell apart. From pairs a
+network learns what a day is made of, and unpaired real nights (the recipe night2day-real) do the rest. day2night leaves
+some light in a sky, which real nights do not, so most of it is taken away here. Each day becomes two pairs, one of them
+darker, with another tint.
 """
 
 from __future__ import annotations

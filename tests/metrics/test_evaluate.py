@@ -29,15 +29,6 @@ PHOTOGRAPH = Path(__file__).parents[2] / "export" / "photograph.jpg"
 
 
 @pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SqueezeNet 1.1 with random weights."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("features") / "squeezenet.pth"
-    torch.save(squeezenet1_1(weights=None).state_dict(), path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def network(features: Path) -> FeatureNetwork:
     return open_features(features)
 

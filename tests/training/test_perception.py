@@ -9,7 +9,6 @@ import torch
 from onnx_models import make_model
 from PIL import Image
 from torch import nn
-from torchvision.models import squeezenet1_1
 
 from models.errors import ConfigError, DataError
 from translate.config_training import EvaluateConfig
@@ -24,14 +23,6 @@ from translate.training.srgan import SRGAN
 
 CPU = torch.device("cpu")
 WHERE: dict[str, Any] = {"data": Path("data"), "out": Path("run")}
-
-
-@pytest.fixture(scope="module")
-def squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
-    torch.save(squeezenet1_1(weights=None).state_dict(), path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +79,9 @@ def test_same_padding_is_tensorflows(side: int, kernel: int, stride: int, before
     assert torch.equal(conv(picture), wanted)
 
 
-def test_pictures_in_one_range_are_seen_in_the_other(squeezenet: Path) -> None:
+def test_pictures_in_one_range_are_seen_in_the_other(features: Path) -> None:
     one, other = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
-    perception = Perception(squeezenet, "unit")
+    perception = Perception(features, "unit")
     wanted = perception.network.distance(one, other).mean()
     assert float(perception(2 * one - 1, 2 * other - 1)) == pytest.approx(float(wanted), rel=1e-4)
     assert len(perception.judges["SqueezeNet 1.1"]) == 64
@@ -100,7 +91,7 @@ def test_pictures_in_one_range_are_seen_in_the_other(squeezenet: Path) -> None:
     assert not any(parameter.requires_grad for parameter in perception.parameters())
 
 
-def test_pairs_and_second_stages_learn_by_a_network_in_a_file(squeezenet: Path, stem: Path) -> None:
+def test_pairs_and_second_stages_learn_by_a_network_in_a_file(features: Path, stem: Path) -> None:
     torch.manual_seed(0)
     small = {"generator_arguments": {"width": 4, "blocks": 1}, "discriminator_arguments": {"width": 4, "layers": 1}}
     pairs = Pix2Pix(
@@ -120,7 +111,7 @@ def test_pairs_and_second_stages_learn_by_a_network_in_a_file(squeezenet: Path, 
         "generator": "msrresnet_x4",
     }
     larger = SRGAN(
-        SRGANConfig(**WHERE, **small, **settings, perceptual_features=squeezenet, perceptual_distance="unit"), CPU
+        SRGANConfig(**WHERE, **small, **settings, perceptual_features=features, perceptual_distance="unit"), CPU
     )
     losses = larger.step(Batch(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 64, 64)))
     assert float(losses["g_perceptual"]) > 0
@@ -128,18 +119,18 @@ def test_pairs_and_second_stages_learn_by_a_network_in_a_file(squeezenet: Path, 
     assert "perception" not in larger.state()["networks"]
 
 
-def test_networks_and_distances_that_do_not_go_together_are_refused(squeezenet: Path, tmp_path: Path) -> None:
+def test_networks_and_distances_that_do_not_go_together_are_refused(features: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"is SqueezeNet 1\.1: use --perceptual-distance unit"):
-        Perception(squeezenet, "srgan")
+        Perception(features, "srgan")
     with pytest.raises(DataError, match="there is no file"):
         Perception(tmp_path / "none.pth", "unit")
     with pytest.raises(ConfigError, match="needs a --perceptual-weight above 0"):
-        Pix2PixConfig(**WHERE, perceptual_features=squeezenet)
+        Pix2PixConfig(**WHERE, perceptual_features=features)
     with pytest.raises(ConfigError, match="is for --stage adversarial"):
-        SRGANConfig(**WHERE, perceptual_features=squeezenet)
+        SRGANConfig(**WHERE, perceptual_features=features)
 
 
-def test_a_model_is_not_measured_by_the_network_that_trained_it(tmp_path: Path, squeezenet: Path, stem: Path) -> None:
+def test_a_model_is_not_measured_by_the_network_that_trained_it(tmp_path: Path, features: Path, stem: Path) -> None:
     for pile in ("testA", "testB"):
         (tmp_path / pile).mkdir()
         for number in range(2):
@@ -149,5 +140,5 @@ def test_a_model_is_not_measured_by_the_network_that_trained_it(tmp_path: Path, 
     settings: dict[str, Any] = {"model": str(model), "data": tmp_path, "device": "cpu"}
     with pytest.raises(ConfigError, match="was trained by the features of VGG-19"):
         evaluate(EvaluateConfig(**settings, features=stem))
-    found = evaluate(EvaluateConfig(**settings, features=squeezenet))
+    found = evaluate(EvaluateConfig(**settings, features=features))
     assert "Fréchet distance (SqueezeNet 1.1)" in found.metrics

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.models import squeezenet1_1
 
 from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
@@ -21,15 +20,6 @@ from translate.training.config import CUTConfig, CycleGANConfig, SRGANConfig
 from translate.training.validate import choose, validate
 
 WHERE: dict[str, Any] = {"data": Path("data"), "out": Path("out")}
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SqueezeNet 1.1 with random weights."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("features") / "squeezenet.pth"
-    torch.save(squeezenet1_1(weights=None).state_dict(), path)
-    return path
 
 
 def test_pairs_and_piles(features: Path) -> None:

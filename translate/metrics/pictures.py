@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from models.errors import DataError
-from translate.training.layout import WIDE, list_pictures, recognise
+from translate.training.layout import WIDE, list_pictures, match, recognise
 from translate.training.pixels import Pixels, load_pixels
 
 Kind = Literal["pictures", "side by side", "pairs", "piles"]
@@ -131,7 +131,7 @@ def _two(inputs: Path, targets: Path, pairing: Pairing, part: str) -> Measured:
     a, b = ({file.relative_to(folder).with_suffix(""): file for file in list_pictures(folder)}
             for folder in (inputs, targets))  # fmt: skip
     both = sorted(a.keys() & b.keys())
-    if pairing == "piles" or (pairing == "auto" and 2 * len(both) <= len(a.keys() | b.keys())):
+    if pairing == "piles" or (pairing == "auto" and not match(a.keys(), b.keys())):
         pile, other = (tuple(list_pictures(folder)) for folder in (inputs, targets))
         return Measured("piles", part, str(inputs), str(targets), pile, other)
     if not both:

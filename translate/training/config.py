@@ -23,6 +23,7 @@ __all__ = ["CUTConfig", "CycleGANConfig", "Pix2PixConfig", "SRGANConfig", "Train
 
 PerceptualDistance = Literal["srgan", "esrgan", "unit"]
 KERNELS = ("box", "bicubic", "lanczos", "nearest")
+"""That make a small picture, by Pillow's names in small letters."""
 
 
 @dataclass(frozen=True, kw_only=True)

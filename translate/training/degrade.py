@@ -12,13 +12,6 @@ from translate.training.config import SRGANConfig
 
 Pixels = NDArray[np.uint8]
 
-KERNELS = {
-    "box": Image.Resampling.BOX,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "nearest": Image.Resampling.NEAREST,
-}
-
 
 def resized(image: Pixels, size: tuple[int, int], kernel: Image.Resampling) -> Pixels:
     """[H, W, C] uint8 -> [height, width, C]; size is width, height. Of 2 or 4 channels the last is alpha."""
@@ -30,12 +23,12 @@ def resized(image: Pixels, size: tuple[int, int], kernel: Image.Resampling) -> P
 
 
 def shrink(image: Pixels, scale: int, kernel: str) -> Pixels:
-    """[H, W, C] uint8 -> [H / scale, W / scale, C]; H and W are multiples of scale.
+    """[H, W, C] uint8 -> [H / scale, W / scale, C]; H and W are multiples of scale, the kernel is one of KERNELS.
 
     Nearest takes a pixel beside the middle of each cell, as image editors do.
     """
     height, width = image.shape[0] // scale, image.shape[1] // scale
-    return resized(image, (width, height), KERNELS[kernel])
+    return resized(image, (width, height), Image.Resampling[kernel.upper()])
 
 
 def jpeg(image: Pixels, quality: int) -> Pixels:

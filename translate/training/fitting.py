@@ -15,6 +15,7 @@ from models.errors import ConfigError, TrainingError
 from models.manifest import Manifest
 from translate.training.config import TrainingConfig
 from translate.training.method import Batch
+from translate.training.settings import option
 
 SMALLEST = 16
 """Side in pixels below which no square is tried."""
@@ -65,7 +66,7 @@ def ways(config: TrainingConfig, share: int, generator: Manifest) -> Iterator[Wa
 def options(changes: dict[str, Any]) -> str:
     """As they are given to `translate train`."""
     words = ((name, value if isinstance(value, tuple) else (value,)) for name, value in changes.items())
-    return " ".join(" ".join([f"--{name.replace('_', '-')}", *map(str, values)]) for name, values in words)
+    return " ".join(" ".join([option(name), *map(str, values)]) for name, values in words)
 
 
 def allowed(config: TrainingConfig, share: int, way: Way) -> list[dict[str, Any]]:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from models.patchgan import MultiScaleDiscriminator
 from translate.training.adversarial_settings import GAME, AdversarialConfig
-from translate.training.config import SRGANConfig, TrainingConfig
 from translate.training.losses import CELL, PERIOD
 from translate.training.objective import OBJECTIVES
+from translate.training.settings import TrainingConfig
 
 TRIPLES = (("input", "result", "target"), ("bicubic", "result", "target"), ("A", "A as B", "B"), ("B", "B as A", "A"))
 """Columns of sample sheets that are an input, what was made of it, and a real picture."""
@@ -86,9 +86,10 @@ SIGNS = (
 
 def advise(sign: Sign, config: TrainingConfig) -> str:
     """What to try, by options that the method and its stage have."""
-    known = {entry.name.replace("_", "-") for entry in dataclasses.fields(config)}
-    if isinstance(config, SRGANConfig) and config.stage == "pixel":
-        known -= {name.replace("_", "-") for name in (*GAME, "adversarial_weight")}
+    names = {entry.name for entry in dataclasses.fields(config)}
+    if isinstance(config, AdversarialConfig) and not config.judged:
+        names -= set(GAME)
+    known = {name.replace("_", "-") for name in names}
     *others, last = [piece for piece in sign.advice if set(OPTION.findall(piece)) <= known]
     return f"{', '.join(others)}, or {last}" if others else last
 

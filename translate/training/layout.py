@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -203,7 +203,7 @@ def _names(folder: Path) -> set[Path]:
     return {file.relative_to(folder).with_suffix("") for file in _below(folder)}
 
 
-def _match(one: set[Path], other: set[Path]) -> bool:
+def match(one: Set[Path], other: Set[Path]) -> bool:
     """Whether more than half of the names are in both."""
     return 2 * len(one & other) > len(one | other)
 
@@ -214,7 +214,7 @@ def _twins(base: Path) -> list[tuple[Path, Path]]:
     if any(entry.suffix.lower() in {*SUFFIXES, ARRAY} for entry in entries):
         return []
     named = {e: names for e in entries if e.is_dir() and e.name.lower() not in NOT_TRAINED and (names := _names(e))}
-    return [(a, b) for a, b in combinations(named, 2) if _match(named[a], named[b])]
+    return [(a, b) for a, b in combinations(named, 2) if match(named[a], named[b])]
 
 
 def _parallel(root: Path, folders: tuple[Path, Path], tests: tuple[tuple[Path, ...], tuple[Path, ...]]) -> Layout:
@@ -245,7 +245,7 @@ def _guessed(data: Path) -> str:
         return "pix2pix"
     two = _two(data, PILES) or _two(data / "train", PILES)
     if two:
-        return "pix2pix" if _match(*map(_names, two)) else "cyclegan"
+        return "pix2pix" if match(*map(_names, two)) else "cyclegan"
     folder, files, _ = _training(data)
     shapes = shapes_of(files)
     alike = sum(abs(shape - 2) < 0.05 for shape in shapes)
