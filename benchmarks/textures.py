@@ -1,18 +1,19 @@
 """x4 models on game textures, beside nearest, bicubic and Lanczos.
 
-    python -m benchmarks.textures --data DIR [--model NAME ...] [--features squeezenet1_1.pth]
+    python -m benchmarks.textures --data DIR [--game DIR ...] [--model NAME ...] [--features squeezenet1_1.pth]
 
 DIR holds train/ (the textures that `translate train srgan --recipe texture-x4` was given; the 40 that it kept aside are
 measured here, shrunk by a box filter, and then reduced to a palette or damaged by JPEG) and, if there, pairs/NAME/32
-and pairs/NAME/128 (the same tile at two sizes, as a game shipped it). Numbers are means over pictures: PSNR and SSIM
-over RGB, 8 bits, no border left out; the distance is that of the features of the network that is named, and nothing
-was trained or chosen by it; seconds are those of one picture.
+and pairs/NAME/128 (the same tile at two sizes, as a game shipped it). --game names a folder of another game's textures,
+which are shrunk by a box filter, too. Numbers are means over pictures: PSNR and SSIM over RGB, 8 bits, no border left
+out; the distance is that of the features of the network that is named, and nothing was trained or chosen by it; seconds
+are those of one picture.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ class Settings:
     """Folder with train/ and pairs/."""
     model: UseAppendAction[tuple[str, ...]] = ()
     """Name or path of a model; may be repeated. texture-x4 if none."""
+    game: UseAppendAction[tuple[Path, ...]] = ()
+    """Folder with textures of a game that is not in train/; may be repeated."""
     device: str = "auto"
     """As in `translate run`."""
     features: Path | None = None
@@ -64,9 +67,9 @@ def resample(kernel: Image.Resampling) -> Upscale:
     return lambda low: np.asarray(Image.fromarray(low).resize((low.shape[1] * SCALE, low.shape[0] * SCALE), kernel))
 
 
-def validation_pairs(folder: Path, count: int, damage: Upscale) -> Iterator[tuple[str, Pixels, Pixels]]:
-    """(name, low, high) of the textures that training kept aside, box-shrunk and damaged."""
-    for file in hold_out(list_pictures(folder), count)[1]:
+def made_pairs(files: Sequence[Path], damage: Upscale) -> Iterator[tuple[str, Pixels, Pixels]]:
+    """(name, low, high) of textures, the low one box-shrunk and damaged."""
+    for file in files:
         high = load_rgb(file)
         high = np.ascontiguousarray(high[: high.shape[0] // SCALE * SCALE, : high.shape[1] // SCALE * SCALE])
         yield file.name, damage(shrink(high, SCALE, "box")), high
@@ -94,20 +97,26 @@ def write_sheet(path: Path, rows: list[dict[str, Pixels]]) -> None:
     sheet.save(path, optimize=True)
 
 
+def unharmed(low: Pixels) -> Pixels:
+    """No damage."""
+    return low
+
+
 def pile(settings: Settings) -> dict[str, Iterator[tuple[str, Pixels, Pixels]]]:
     """What is measured, by its title."""
     damages: dict[str, Upscale] = {
-        "box-shrunk": lambda low: low,
+        "box-shrunk": unharmed,
         "and of 32 colours": lambda low: palette(low, 32, dither=False),
         "and JPEG of quality 80": lambda low: jpeg(low, 80),
     }
-    sets = {
-        f"validation textures, {name}": validation_pairs(settings.data / "train", settings.validation, damage)
-        for name, damage in damages.items()
-    }
-    return sets | {
-        f"{folder.name}, 32 to 128": shipped_pairs(folder) for folder in sorted((settings.data / "pairs").glob("*"))
-    }
+    kept_aside = hold_out(list_pictures(settings.data / "train"), settings.validation)[1]
+    sets = {f"validation textures, {name}": made_pairs(kept_aside, damage) for name, damage in damages.items()}
+    games = {f"{folder.name}, box-shrunk": made_pairs(list_pictures(folder), unharmed) for folder in settings.game}
+    return (
+        sets
+        | games
+        | {f"{folder.name}, 32 to 128": shipped_pairs(folder) for folder in sorted((settings.data / "pairs").glob("*"))}
+    )
 
 
 def main(settings: Settings) -> None:

@@ -59,12 +59,24 @@ class CompactGenerator(Generator):
         return result + self.refine["image"](torch.cat([result, self.refine["features"](seen)], 1))
 
     def begin_with(self, other: nn.Module) -> bool:
-        """Take the weights of a network that is the same but for `refine`; whether it is."""
-        missing = {name for name in self.state_dict() if name.startswith("refine.")}
+        """Take the weights of a network that is the same but for `refine` and for fewer `convs`; whether it is.
+
+        Convolutions that it lacks come last, and hand on what they get (Net2DeeperNet, Chen, Goodfellow & Shlens 2016):
+        the result is that of `other`, until both learn.
+        """
         ours, theirs = self.state_dict(), other.state_dict()
-        if not missing or {name: value.shape for name, value in theirs.items()} != {
-            name: value.shape for name, value in ours.items() if name not in missing
-        }:
+        missing = ours.keys() - theirs.keys()
+        added = {name.split(".")[1] for name in missing if name.startswith("body.")}
+        if not missing or not all(name.startswith(("refine.", "body.")) for name in missing):
+            return False
+        if any(name not in ours or ours[name].shape != value.shape for name, value in theirs.items()):
             return False
         self.load_state_dict(theirs, strict=False)
+        for place in added:
+            layer = self.body[int(place)]
+            if isinstance(layer, nn.Conv2d):
+                nn.init.dirac_(layer.weight)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            else:
+                nn.init.ones_(layer.weight)  # type: ignore[arg-type]
         return True

@@ -110,6 +110,21 @@ def test_refinement_is_added_to_a_compact_network_without():
     assert not plain.begin_with(refined)
 
 
+def test_a_compact_network_begins_with_a_shallower_one():
+    deeper, plain = (build_generator("compact_x4", width=4, convs=convs, refine=2) for convs in (3, 1))
+    nn.init.normal_(plain.refine["image"][-1].weight)
+    image = picture(1, 3, 9, 7)
+    assert deeper.begin_with(plain)
+    assert torch.allclose(deeper(image), plain(image), atol=1e-6)
+    deeper(image).square().sum().backward()
+    assert all(float(weight.grad.abs().max()) > 0 for weight in deeper.parameters())
+    assert not plain.begin_with(deeper)
+    wider = build_generator("compact_x4", width=8, convs=1, refine=2)
+    before = {name: value.clone() for name, value in wider.state_dict().items()}
+    assert not wider.begin_with(plain)
+    assert all(torch.equal(value, before[name]) for name, value in wider.state_dict().items())
+
+
 def test_unet_joins_the_encoders_features_first():
     network = build_generator("unet_128", width=4, depth=3, norm="none").eval()
     joined = []

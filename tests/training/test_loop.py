@@ -1,5 +1,6 @@
 """What the loop hands to a method: how far the run is, and pictures and weights in the order that is fast."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,22 @@ def test_a_masked_generator_can_start_from_one_without(piles: Path, tmp_path: Pa
     ours, theirs = (load_file(folder / "checkpoints/000000008/g.safetensors") for folder in (train(masked), plain))
     ours["decode.2.1.weight"], ours["decode.2.1.bias"] = ours["decode.2.1.weight"][:3], ours["decode.2.1.bias"][:3]
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-9) for name in theirs)
+
+
+def test_all_generators_of_a_run_start_from_those_of_another(piles: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, "data": piles, "load_size": 18, "precision": "fp32"}
+    plain = train(CycleGANConfig(out=tmp_path / "plain", generator="resnet_6blocks_resize", **settings))
+    again = CycleGANConfig(
+        out=tmp_path / "masked", generator="resnet_6blocks_masked", start_from=plain, learning_rate=1e-12, **settings
+    )
+    masked, place = train(again), "checkpoints/000000008"
+    for name in ("ab", "ba"):
+        ours, theirs = (load_file(folder / place / f"{name}.safetensors") for folder in (masked, plain))
+        ours["decode.2.1.weight"], ours["decode.2.1.bias"] = ours["decode.2.1.weight"][:3], ours["decode.2.1.bias"][:3]
+        assert all(torch.allclose(ours[key], theirs[key], atol=1e-9) for key in theirs)
+    one = dataclasses.replace(again, out=tmp_path / "other", start_from=plain / place / "ab.safetensors")
+    with pytest.raises(TrainingError, match="is one generator, and this method trains 2: name the folder of a run"):
+        train(one)
 
 
 @pytest.mark.parametrize(

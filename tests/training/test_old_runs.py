@@ -15,6 +15,7 @@ from translate.training import train
 from translate.training.config import SRGANConfig
 from translate.training.folder import RunFolder
 from translate.training.page import write_page
+from translate.training.versions import read_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
 
@@ -71,7 +72,7 @@ def assert_same_end(run: Path, whole: Path) -> None:
 
 
 def test_new_runs_carry_their_numbers(half: Path) -> None:
-    assert json.loads((half / "config.json").read_text())["schema"] == 1
+    assert json.loads((half / "config.json").read_text())["schema"] == 2
     assert torch.load(half / "checkpoints" / "000000006" / "state.pt", weights_only=True)["schema"] == 1
 
 
@@ -94,6 +95,13 @@ def test_a_setting_that_an_early_run_did_not_know_is_at_its_default(half: Path, 
     (half / "config.json").write_text(FIRST_SETTINGS)
     with pytest.raises(TrainingError, match=r"clip_norm was 0\.0 and is now 1\.0"):
         train(srgan(piles / "trainB", half, resume=True, clip_norm=1.0))
+
+
+@pytest.mark.parametrize(("was", "is_"), [(None, []), ("vgg.pth", ["vgg.pth"])])
+def test_the_feature_network_of_an_early_run_is_the_first_of_several(half: Path, was: Any, is_: Any) -> None:
+    settings = json.loads((half / "config.json").read_text())
+    (half / "config.json").write_text(json.dumps({**settings, "schema": 1, "perceptual_features": was}))
+    assert read_settings(half)["perceptual_features"] == is_
 
 
 def test_early_settings_are_shown_as_they_would_be_given_today(half: Path) -> None:

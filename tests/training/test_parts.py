@@ -24,15 +24,16 @@ def test_vgg_features_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) ->
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     normalised = ((picture + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
     other = torch.rand(1, 3, 32, 32) * 2 - 1
-    perception = Perception(None, "srgan")
-    (seen,) = perception.network.maps((picture + 1) / 2, [35])
+    perception = Perception((), "srgan")
+    (network,) = perception.networks
+    (seen,) = network.maps((picture + 1) / 2, [35])
     blocks = torch.nn.functional.max_pool2d(seen, 2)  # what follows the last convolution and its ReLU
     assert torch.allclose(blocks, whole.eval().features(normalised), atol=1e-6)
-    (target,) = perception.network.maps((other + 1) / 2, [35])
+    (target,) = network.maps((other + 1) / 2, [35])
     assert torch.equal(perception(picture, other), (seen - target).square().mean())
-    before = [perception.network.maps((image + 1) / 2, [34])[0] for image in (picture, other)]
+    before = [network.maps((image + 1) / 2, [34])[0] for image in (picture, other)]
     assert torch.allclose(seen, before[0].relu())
-    assert torch.equal(Perception(None, "esrgan")(picture, other), (before[0] - before[1]).abs().mean())
+    assert torch.equal(Perception((), "esrgan")(picture, other), (before[0] - before[1]).abs().mean())
     assert perception.judges == {"VGG-19": "torchvision IMAGENET1K_V1"}
 
 
@@ -44,7 +45,7 @@ def test_vgg_weights_that_cannot_be_fetched_are_an_error(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(torchvision.models, "vgg19", offline)
     with pytest.raises(TrainingError, match="--perceptual-weight 0"):
-        Perception(None, "srgan")
+        Perception((), "srgan")
 
 
 def test_learning_rate_rises_stays_and_falls() -> None:

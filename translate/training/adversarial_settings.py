@@ -108,9 +108,10 @@ def load_size_fits(load_size: int, size: int) -> tuple[bool, str]:
     )
 
 
-def features_weigh(weight: float, features: Path | None) -> tuple[bool, str]:
-    """For `check`: a network of features that is named has a weight."""
-    return weight > 0 or features is None, f"--perceptual-features {features} needs a --perceptual-weight above 0"
+def features_weigh(weight: float, features: tuple[Path, ...]) -> tuple[bool, str]:
+    """For `check`: networks of features that are named have a weight."""
+    named = " ".join(map(str, features))
+    return weight > 0 or not features, f"--perceptual-features {named} needs a --perceptual-weight above 0"
 
 
 def for_rgb(channels: int, asked: bool, what: str) -> tuple[bool, str]:

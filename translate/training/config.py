@@ -45,10 +45,10 @@ class Pix2PixConfig(AdversarialConfig):
     multiscale (pix2pixHD, Wang et al. 2018, eq. 4, with 10 and multiscale); Pix2Pix has none."""
     perceptual_weight: float = 0.0
     """Weight of the distance of result and target in the features of a network; Pix2Pix has none."""
-    perceptual_features: Path | None = None
-    """That network: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1 (as torchvision names them), VGG-19 up to
-    relu3_1 or EfficientNet-Lite0. torchvision's VGG-19 is fetched if not given. `translate evaluate` refuses to measure
-    a model by the network that it was trained by."""
+    perceptual_features: tuple[Path, ...] = ()
+    """That network, or several, whose distances are summed: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1 (as
+    torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0. torchvision's VGG-19 is fetched if not given.
+    `translate evaluate` refuses to measure a model by a network that it was trained by."""
     perceptual_distance: PerceptualDistance = "unit"
     """srgan: squared, after VGG-19's last convolution (Ledig et al. 2017). esrgan: absolute, before its ReLU (Wang et
     al. 2018). unit: of features of unit length in several layers of any network (Zhang et al. 2018)."""
@@ -92,10 +92,10 @@ class SRGANConfig(AdversarialConfig):
     """Weight of the pixel distance in the second stage; the paper has none there."""
     perceptual_weight: float = 0.006
     """Weight of the squared distance between VGG-19 features (second stage only; 1 / 12.75², section 3.2)."""
-    perceptual_features: Path | None = None
-    """Another network than torchvision's VGG-19, which is fetched: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1
-    (as torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0. `translate evaluate` refuses to measure a
-    model by the network that it was trained by."""
+    perceptual_features: tuple[Path, ...] = ()
+    """Other networks than torchvision's VGG-19, which is fetched: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1
+    (as torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0; distances of several are summed.
+    `translate evaluate` refuses to measure a model by a network that it was trained by."""
     perceptual_distance: PerceptualDistance = "srgan"
     """srgan: squared, after VGG-19's last convolution (eq. 5). esrgan: absolute, before its ReLU (Wang et al. 2018,
     section 3.3). unit: of features of unit length in several layers of any network (Zhang et al. 2018)."""
@@ -161,7 +161,7 @@ class SRGANConfig(AdversarialConfig):
                 "damage (--degradations, --jpeg-chance, --palette-chance)",
             ),
             (
-                self.stage == "adversarial" or self.perceptual_features is None,
+                self.stage == "adversarial" or not self.perceptual_features,
                 "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
             ),
             (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,43 +20,50 @@ LAST_CONVOLUTION = 34
 
 
 class Perception(nn.Module):
-    """Distance of a result from its target as a frozen network sees them. Both [B, 3, H, W] in [-1, 1].
+    """Distance of a result from its target as frozen networks see them. Both [B, 3, H, W] in [-1, 1].
 
     srgan: squared, after VGG-19's last convolution and ReLU (Ledig et al. 2017, eq. 5). esrgan: absolute, before that
     ReLU (Wang et al. 2018, section 3.3). unit: squared, of features of unit length in several layers of any network,
-    summed over the layers (Zhang et al. 2018, eq. 1, with all weights 1).
+    summed over the layers (Zhang et al. 2018, eq. 1, with all weights 1). Distances of several networks are summed.
 
     Args:
-        file: weights of a feature network; torchvision's VGG-19, which is fetched at first use, if None.
+        files: weights of feature networks; torchvision's VGG-19, which is fetched at first use, if none.
     Raises:
         ConfigError: a distance that is defined for VGG-19, and another network.
         TrainingError: the weights are not in torchvision's cache and cannot be fetched.
         DataError: the file cannot be read or holds no feature network.
     """
 
-    def __init__(self, file: Path | None, distance: PerceptualDistance) -> None:
+    def __init__(self, files: Sequence[Path], distance: PerceptualDistance) -> None:
         super().__init__()
-        self.network = open_features(file) if file else fetch_vgg19()
+        self.networks = nn.ModuleList(map(open_features, files) if files else [fetch_vgg19()])
         self.kind = distance
-        if distance != "unit" and self.network.kind != VGG19:
+        other = next((network for network in self._each() if network.kind != VGG19), None)
+        if distance != "unit" and other is not None:
             raise ConfigError(
-                f"--perceptual-distance {distance} looks at VGG-19's last convolution, and {file} is "
-                f"{self.network.title}: use --perceptual-distance unit, whose values are of another size "
-                "(--perceptual-weight 1 is about as much as a pixel distance)."
+                f"--perceptual-distance {distance} looks at VGG-19's last convolution, and among "
+                f"{' '.join(map(str, files))} is {other.title}: use --perceptual-distance unit, whose values are of "
+                "another size (--perceptual-weight 1 is about as much as a pixel distance)."
             )
 
     @property
     def judges(self) -> dict[str, str]:
-        """For the Manifest: the network's family, and where its weights are from."""
-        return {self.network.family: self.network.origin}
+        """For the Manifest: each network's family, and where its weights are from."""
+        return {network.family: network.origin for network in self._each()}
 
     def forward(self, result: Tensor, target: Tensor) -> Tensor:
         one, other = (result + 1) / 2, (target + 1) / 2
+        return torch.stack([self._distance(network, one, other) for network in self._each()]).sum()
+
+    def _distance(self, network: FeatureNetwork, one: Tensor, other: Tensor) -> Tensor:
         if self.kind == "unit":
-            return self.network.distance(one, other).mean()
+            return network.distance(one, other).mean()
         layer = LAST_CONVOLUTION + (self.kind == "srgan")
-        a, b = (full(self.network.maps(image, [layer])[0]) for image in (one, other))
+        a, b = (full(network.maps(image, [layer])[0]) for image in (one, other))
         return F.mse_loss(a, b) if self.kind == "srgan" else F.l1_loss(a, b)
+
+    def _each(self) -> Iterator[FeatureNetwork]:
+        return (network for network in self.networks if isinstance(network, FeatureNetwork))
 
 
 def fetch_vgg19() -> FeatureNetwork:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from export.command import find_checkpoint
 from models.checkpoint import load_checkpoint
@@ -226,21 +227,35 @@ def check_discriminators(method: Method, config: TrainingConfig) -> None:
 
 
 def start_from(path: Path, method: Method, config: TrainingConfig) -> Manifest:
-    """Copy the weights of a checkpoint into the run's generator. Returns its Manifest.
+    """Copy the weights of a checkpoint into the run's generator, or of a run's checkpoints into all of its generators.
 
     Args:
-        path: a .safetensors file, or a run folder, whose newest checkpoint is meant.
+        path: a .safetensors file, or a run folder, whose newest checkpoint is meant. Where the method trains several
+            generators, a run folder that has them all.
+    Returns:
+        The Manifest of the (first) checkpoint; a run's share what this run needs to know of them.
     Raises:
-        TrainingError: several generators, or another network than the settings name.
+        TrainingError: one file for several generators, or another network than the settings name.
         UsageError: nothing there.
     """
-    if len(method.generators()) > 1:
-        raise TrainingError("--start-from names one generator; this method trains several.")
-    path = find_checkpoint(path)
+    generators = method.generators()
+    if len(generators) > 1 and path.is_file():
+        raise TrainingError(
+            f"--start-from {path} is one generator, and this method trains {len(generators)}: name the folder of a "
+            "run that has them all."
+        )
+    first, *_ = [
+        begin_with(network, find_checkpoint(path, name if len(generators) > 1 else ""), config)
+        for name, (network, _) in generators.items()
+    ]
+    return first
+
+
+def begin_with(network: nn.Module, path: Path, config: TrainingConfig) -> Manifest:
+    """Copy the weights of a checkpoint into a generator of the run."""
     loaded, manifest = load_checkpoint(path)
     ours = (config.generator, config.generator_arguments)
     theirs = (manifest.generator, manifest.arguments)
-    ((network, _),) = method.generators().values()
     if ours == theirs:
         network.load_state_dict(loaded.state_dict())
     elif not (isinstance(network, Generator) and network.begin_with(loaded)):

@@ -18,6 +18,12 @@ def _compile_on_or_off(settings: Values) -> Values:
     return {**settings, "compile": "on" if was else "off"} if isinstance(was, bool) else settings
 
 
+def _several_feature_networks(settings: Values) -> Values:
+    """Schema 1: --perceptual-features named one network, or none."""
+    was = settings.get("perceptual_features", [])
+    return settings if isinstance(was, list) else {**settings, "perceptual_features": [was] if was else []}
+
+
 def _memories_of_later_versions(state: Values) -> Values:
     """Schema 0, without a number: the first runs had no sums between two log lines, nothing was found best, no network
     judged, no loss was scaled, there was one process, and nobody wrote down which pictures there were."""
@@ -26,7 +32,7 @@ def _memories_of_later_versions(state: Values) -> Values:
     return {**later, **state}
 
 
-SETTINGS_MIGRATIONS: tuple[Migration, ...] = (_compile_on_or_off,)
+SETTINGS_MIGRATIONS: tuple[Migration, ...] = (_compile_on_or_off, _several_feature_networks)
 """Of config.json. A new setting needs none where its default is what was done without it."""
 STATE_MIGRATIONS: tuple[Migration, ...] = (_memories_of_later_versions,)
 """Of state.pt."""
