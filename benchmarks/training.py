@@ -4,12 +4,12 @@
 
 The plain loop (plain_training.py) is float32 and eager, with one call for each forward pass, an optimizer that is not
 fused, networks never in channels_last, and loaders that decode each picture anew. First both make five updates from
-the same weights with batches of two: in float64, where the weights must be equal to 1e-8, and in float32, where the
-losses must be equal to 1e-3; if they are not, that is said, and nothing is measured. Then they take turns, loaders
-included; a ratio is the median over rounds of the plain loop's time by the other's in the same round. Beside the plain
-loop in float32 there is one in our own precision, to tell the gain of the precision from that of the code. Waiting is
-the share of the time in which the next batch was not there. Each loop has a process of its own, whose peak memory is
-shown; on a GPU, what PyTorch took of it.
+the same weights: in float64 with batches of two, where the weights must be equal to 1e-8, and in float32 with batches
+of four, where the losses must be equal to 1e-3; if they are not, that is said, and nothing is measured. Then they take
+turns, loaders included; a ratio is the median over rounds of the plain loop's time by the other's in the same round.
+Beside the plain loop in float32 there is one in our own precision, to tell the gain of the precision from that of the
+code. Waiting is the share of the time in which the next batch was not there. Each loop has a process of its own, whose
+peak memory is shown; on a GPU, what PyTorch took of it.
 """
 
 from __future__ import annotations

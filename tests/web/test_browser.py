@@ -83,6 +83,23 @@ def complaint(page: Page) -> str:
     return toast.inner_text()
 
 
+def test_a_model_that_is_chosen_while_the_page_still_loads_stays_chosen(browser: Browser, address: str) -> None:
+    page, held = browser.new_page(), []
+    page.set_default_timeout(WAIT)
+    page.route("**/run/**", lambda route: held.append(route))  # what the page asks for once it is there, on a slow line
+    page.goto(address)
+    choose(page, "Model", "twice")
+    assert held
+    early = [asked.request for asked in held]
+    for asked in held:
+        asked.continue_()
+    page.unroute("**/run/**")
+    assert all(asked.response() for asked in early)
+    page.wait_for_timeout(500)  # what the answers bring is shown
+    assert page.get_by_label("Model", exact=True).locator("visible=true").input_value() == "twice"
+    page.close()
+
+
 @pytest.mark.parametrize("name", ["sprite.png", "deep.png"])
 def test_the_download_is_what_the_command_line_writes(page: Page, here: None, tmp_path: Path, name: str) -> None:
     source = make_picture(tmp_path / name)

@@ -91,13 +91,16 @@ def build_controls(engine: Engine, app: gr.Blocks, form: str = Options.format) -
         return describe(engine.models().get(name or ""))
 
     def listed(name: str | None, next_name: str) -> list[Any]:
+        """What is installed by now. A choice that stands is left alone: by now it may be another one."""
         names = list(engine.models())
-        now = name if name in names else next(iter(names), None)
-        then = next_name if next_name in names else NONE
-        return [gr.Dropdown(names, value=now), gr.Dropdown([NONE, *names], value=then), chosen(now)]
+        now = {} if name in names else {"value": next(iter(names), None)}
+        then = {} if next_name in [NONE, *names] else {"value": NONE}
+        return [gr.Dropdown(names, **now), gr.Dropdown([NONE, *names], **then)]
 
     model.change(chosen, model, about, **QUIET, queue=False)
-    app.load(listed, [model, second], [model, second, about], **QUIET, queue=False)
+    app.load(listed, [model, second], [model, second], **QUIET, queue=False).then(
+        chosen, model, about, **QUIET, queue=False
+    )
     return controls
 
 
