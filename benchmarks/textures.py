@@ -112,11 +112,8 @@ def pile(settings: Settings) -> dict[str, Iterator[tuple[str, Pixels, Pixels]]]:
     kept_aside = hold_out(list_pictures(settings.data / "train"), settings.validation)[1]
     sets = {f"validation textures, {name}": made_pairs(kept_aside, damage) for name, damage in damages.items()}
     games = {f"{folder.name}, box-shrunk": made_pairs(list_pictures(folder), unharmed) for folder in settings.game}
-    return (
-        sets
-        | games
-        | {f"{folder.name}, 32 to 128": shipped_pairs(folder) for folder in sorted((settings.data / "pairs").glob("*"))}
-    )
+    tiles = sorted((settings.data / "pairs").glob("*"))
+    return sets | games | {f"{folder.name}, 32 to 128": shipped_pairs(folder) for folder in tiles}
 
 
 def main(settings: Settings) -> None:

@@ -66,14 +66,14 @@ class CompactGenerator(Generator):
         """
         ours, theirs = self.state_dict(), other.state_dict()
         missing = ours.keys() - theirs.keys()
-        added = {name.split(".")[1] for name in missing if name.startswith("body.")}
         if not missing or not all(name.startswith(("refine.", "body.")) for name in missing):
             return False
         if any(name not in ours or ours[name].shape != value.shape for name, value in theirs.items()):
             return False
         self.load_state_dict(theirs, strict=False)
-        for place in added:
-            layer = self.body[int(place)]
+        for place, layer in enumerate(self.body):
+            if f"body.{place}.weight" not in missing:
+                continue
             if isinstance(layer, nn.Conv2d):
                 nn.init.dirac_(layer.weight)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]

@@ -17,15 +17,17 @@ from translate.training.config import Pix2PixConfig
 from translate.training.method import each
 
 
+@pytest.mark.parametrize("batch", [1, 2, 4])
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut", "srgan"])
-def test_ours_computes_what_the_plain_step_does(name: str, tmp_path: Path) -> None:
+def test_ours_computes_what_the_plain_step_does(name: str, batch: int, tmp_path: Path) -> None:
     config = configure(name, tmp_path, Settings(size=32, device="cpu"))
-    for batch in (1, 2):
-        found = apart(config, batch=batch)
-        assert found.weights < 1e-8
-        assert found.losses < 1e-8
-    # With one or two small pictures a batch, Adam magnifies what float32 rounds, to 2e-3 on some processors.
-    assert apart(config, batch=4, dtype=torch.float32).losses < 1e-4
+    found = apart(config, batch=batch)
+    assert found.weights < 1e-8
+    assert found.losses < 1e-8
+    if (
+        batch == 4
+    ):  # with one or two small pictures a batch, Adam magnifies what float32 rounds, to 2e-3 on some processors
+        assert apart(config, batch=batch, dtype=torch.float32).losses < 1e-4
 
 
 def test_the_benchmark_ends_where_ours_computes_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

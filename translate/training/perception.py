@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -36,9 +36,10 @@ class Perception(nn.Module):
 
     def __init__(self, files: Sequence[Path], distance: PerceptualDistance) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(map(open_features, files) if files else [fetch_vgg19()])
+        networks = [open_features(file) for file in files] or [fetch_vgg19()]
+        self.networks: Sequence[FeatureNetwork] = nn.ModuleList(networks)  # type: ignore[assignment]
         self.kind = distance
-        other = next((network for network in self._each() if network.kind != VGG19), None)
+        other = next((network for network in networks if network.kind != VGG19), None)
         if distance != "unit" and other is not None:
             raise ConfigError(
                 f"--perceptual-distance {distance} looks at VGG-19's last convolution, and among "
@@ -49,11 +50,11 @@ class Perception(nn.Module):
     @property
     def judges(self) -> dict[str, str]:
         """For the Manifest: each network's family, and where its weights are from."""
-        return {network.family: network.origin for network in self._each()}
+        return {network.family: network.origin for network in self.networks}
 
     def forward(self, result: Tensor, target: Tensor) -> Tensor:
         one, other = (result + 1) / 2, (target + 1) / 2
-        return torch.stack([self._distance(network, one, other) for network in self._each()]).sum()
+        return torch.stack([self._distance(network, one, other) for network in self.networks]).sum()
 
     def _distance(self, network: FeatureNetwork, one: Tensor, other: Tensor) -> Tensor:
         if self.kind == "unit":
@@ -61,9 +62,6 @@ class Perception(nn.Module):
         layer = LAST_CONVOLUTION + (self.kind == "srgan")
         a, b = (full(network.maps(image, [layer])[0]) for image in (one, other))
         return F.mse_loss(a, b) if self.kind == "srgan" else F.l1_loss(a, b)
-
-    def _each(self) -> Iterator[FeatureNetwork]:
-        return (network for network in self.networks if isinstance(network, FeatureNetwork))
 
 
 def fetch_vgg19() -> FeatureNetwork:

@@ -239,13 +239,14 @@ def start_from(path: Path, method: Method, config: TrainingConfig) -> Manifest:
         UsageError: nothing there.
     """
     generators = method.generators()
-    if len(generators) > 1 and path.is_file():
+    several = len(generators) > 1
+    if several and path.is_file():
         raise TrainingError(
             f"--start-from {path} is one generator, and this method trains {len(generators)}: name the folder of a "
             "run that has them all."
         )
     first, *_ = [
-        begin_with(network, find_checkpoint(path, name if len(generators) > 1 else ""), config)
+        begin_with(network, find_checkpoint(path, name if several else ""), config)
         for name, (network, _) in generators.items()
     ]
     return first

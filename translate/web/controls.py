@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,17 +92,20 @@ def build_controls(engine: Engine, app: gr.Blocks, form: str = Options.format) -
         return describe(engine.models().get(name or ""))
 
     def listed(name: str | None, next_name: str) -> list[Any]:
-        """What is installed by now. A choice that stands is left alone: by now it may be another one."""
         names = list(engine.models())
-        now = {} if name in names else {"value": next(iter(names), None)}
-        then = {} if next_name in [NONE, *names] else {"value": NONE}
-        return [gr.Dropdown(names, **now), gr.Dropdown([NONE, *names], **then)]
+        return [relisted(names, name), relisted([NONE, *names], next_name)]
 
     model.change(chosen, model, about, **QUIET, queue=False)
     app.load(listed, [model, second], [model, second], **QUIET, queue=False).then(
         chosen, model, about, **QUIET, queue=False
     )
     return controls
+
+
+def relisted(names: Sequence[str], chosen: str | None) -> gr.Dropdown:
+    """What there is to choose by now: the first if what was chosen is gone. A choice that stands is not sent back: the
+    page may hold another one by now."""
+    return gr.Dropdown(names, **({} if chosen in names else {"value": next(iter(names), None)}))
 
 
 def _choice(option: str, value: str, info: str) -> gr.Dropdown:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from translate.web.controls import QUIET
+from translate.web.controls import QUIET, relisted
 from translate.web.engine import Engine
 from translate.web.local_gradio import gr
 from translate.web.said import said
@@ -60,19 +60,18 @@ def build_runs_tab(folder: Path, engine: Engine, app: gr.Blocks) -> None:
     previews: dict[Path, str] = {}
 
     def listed(chosen: str | None) -> gr.Dropdown:
-        runs = list_runs(folder)
-        return gr.Dropdown(runs, value=chosen if chosen in runs else next(iter(runs), None))
+        return relisted(list_runs(folder), chosen)
 
-    def show(name: str | None, wanted: str | None) -> list[Any]:
+    def show(name: str | None, chosen: str | None) -> list[Any]:
         if name not in list_runs(folder):
             return ["No run yet.", gr.Dropdown([]), None, []]
         place = folder if (folder / STATS).is_file() and name == folder.name else folder / str(name)
         stats = read_stats(place)
         curves = [key for key in dict.fromkeys(key for line in stats for key in line) if key not in AXES]
-        wanted = wanted if wanted in curves else next(iter(curves), None)
+        wanted = chosen if chosen in curves else next(iter(curves), None)
         last = stats[-1] if stats else {}
         words = f"{last.get('images', 0):,.0f} images, {last.get('steps', 0):,.0f} updates"
-        return [words, gr.Dropdown(curves, value=wanted), _frame(stats, wanted), samples(place)]
+        return [words, relisted(curves, chosen), _frame(stats, wanted), samples(place)]
 
     def samples(place: Path) -> list[tuple[str, str]]:
         found = sorted((place / "samples").glob("*.png"), reverse=True)[:SAMPLES]
