@@ -127,7 +127,8 @@ class ResNetGenerator(Generator):
             as many parameters.
         masked: paint one channel more, a mask, through which the painting is laid over the picture (Mejjati et al.
             2018, Tang et al. 2019): what the mask leaves out stays as it was. In training mode the mask is no lower
-            than the buffer `shown`, 0 if nobody sets it: early on a low mask would leave nothing to learn from.
+            than the buffer `shown`, 0 if nobody sets it: early on a low mask would leave nothing to learn from. With
+            `tells_mask` set, it follows the result in training mode, -1 to 1: [B, C + 1, H, W].
     """
 
     def __init__(
@@ -146,6 +147,7 @@ class ResNetGenerator(Generator):
         smooth_first, smooth_last = smooth in ("down", "both"), smooth in ("up", "both")
         self.channels, self.scale, self.multiple, self.minimum = channels, 1, 4, 8
         self.masked = bool(masked)
+        self.tells_mask = False
         self.shown: Tensor
         self.register_buffer("shown", torch.zeros(()), persistent=False)
         self.normalization = normalization_of(norm)
@@ -188,7 +190,9 @@ class ResNetGenerator(Generator):
         painting: Tensor = self.decode(features)
         if not self.masked:
             return painting
-        painting, mask = painting[:, :-1], (painting[:, -1:] + 1) / 2
+        painting, drawn = painting[:, :-1], painting[:, -1:]
+        mask = (drawn + 1) / 2
         if self.training:
             mask = torch.maximum(mask, self.shown.to(mask.dtype))  # no gradient below: nothing closes before its time
-        return image + mask * (painting - image)
+        result = image + mask * (painting - image)
+        return torch.cat([result, drawn], 1) if self.training and self.tells_mask else result

@@ -17,6 +17,7 @@ from translate.training.augment import DiffAugment
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
 from translate.training.losses import full, held
+from translate.training.masks import split, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -37,6 +38,7 @@ class CUT(Trainable):
         if not isinstance(g, ResNetGenerator):
             raise ConfigError(f"--generator {config.generator}: cut contrasts layers of a ResNet; use one of resnet_*.")
         self.g = g
+        g.tells_mask = g.masked and config.masks is not None
         self.rival = Adversary(config, DiffAugment(config.diffaugment, config.seed + 2))
         self.d = self.rival.discriminator(device, channels=g.channels)
         self.paint, self.encode = Painter(g), Encoder(g)
@@ -53,7 +55,7 @@ class CUT(Trainable):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Park et al. 2020, eq. 5. D first, halved to slow it, as in their code."""
         config, losses = self.config, Means()
-        parts = parts_of(batch, config.accumulate)
+        parts = [(share, *self.split(part)) for share, part in parts_of(batch, config.accumulate)]
         places = draw_places((batch.a.shape[2], batch.a.shape[3]), self.encode.strides, config.patches, self.random)
         mirror = config.flip_equivariance and bool(torch.rand((), generator=self.random) < 0.5)
         self.rival.begin()
@@ -61,57 +63,63 @@ class CUT(Trainable):
 
         # Discriminator: real from an (earlier) fake
         self.d_optimizer.zero_grad()
-        for share, (a, b) in parts:
-            painted, keys = self.painted(a, b, places, mirror)
-            old = self.pool.swap(painted[: len(a)].detach())
-            d_real, d_fake = self.rival.told_apart("D", self.d, b, old)
-            penalties = self.rival.penalties(self.d, b, old)
+        for share, (a, b), (may_a, may_b) in parts:
+            (painted, drawn), keys = self.painted(a, b, places, mirror)
+            real = through(b, may_b)
+            old = self.pool.swap(through(painted[: len(a)].detach(), flipped(may_a, mirror)))
+            d_real, d_fake = self.rival.told_apart("D", self.d, real, old)
+            penalties = self.rival.penalties(self.d, real, old)
             self.backward(share * (0.5 * (d_real + d_fake) + sum(penalties.values())))
             losses.add(share, {"d_real": d_real, "d_fake": d_fake, **penalties})
         self.d_optimizer.step()
 
         # Generator and H: min GAN + λ PatchNCE(A), or of the mean with the identity term PatchNCE(B)
         self.g_optimizer.zero_grad()
-        for share, (a, b) in parts:
+        for share, (a, b), (may_a, may_b) in parts:
             if len(parts) > 1:  # painted again, so that one part's graph is held at a time
-                painted, keys = self.painted(a, b, places, mirror)
-            loss, found = self.contrasted(a, b, painted, keys, places, mirror)
-            self.backward(share * loss)
-            losses.add(share, found)
+                (painted, drawn), keys = self.painted(a, b, places, mirror)
+            fake, may = painted[: len(a)], flipped(may_a, mirror)
+            with frozen(self.d):
+                gan = self.rival.fooled(self.d, through(fake, may), through(b, may_b))
+            contrast, found = self.contrasted(a, b, painted, keys, places, mirror)
+            holding, more = held(config, self.done, (fake, flipped(a, mirror), may, drawn[: len(a)]))
+            self.backward(share * (gan + config.contrast_weight * contrast + holding))
+            losses.add(share, {"g_gan": gan, **found, **more})
         self.g_optimizer.step()
 
         self.verdicts = self.rival.verdicts
         return losses.values
 
+    def split(self, batch: Batch) -> tuple[Batch, Batch]:
+        """Pictures, and the masks that follow them."""
+        (a, may_a), (b, may_b) = (split(part, self.g.channels) for part in batch)
+        return Batch(a, b), Batch(may_a, may_b)
+
     def pictures_of(self, a: Tensor, b: Tensor) -> Tensor:
         """What is painted: A, and B for the identity term. Normalised one by one: exact in one call."""
         return torch.cat([a, b]) if self.config.identity else a
 
-    def painted(self, a: Tensor, b: Tensor, places: Sequence[Tensor], mirror: bool) -> tuple[Tensor, list[Tensor]]:
-        """Paintings, and what the generator saw of the pictures on the way."""
-        pictures = self.pictures_of(a, b)
-        painted, keys = self.paint(pictures.flip(3) if mirror else pictures, self.on_device(places))
-        return full(painted), keys
+    def painted(
+        self, a: Tensor, b: Tensor, places: Sequence[Tensor], mirror: bool
+    ) -> tuple[tuple[Tensor, Tensor], list[Tensor]]:
+        """Paintings, with their masks if they are told, and what the generator saw of the pictures on the way."""
+        painted, keys = self.paint(flipped(self.pictures_of(a, b), mirror), self.on_device(places))
+        return split(full(painted), self.g.channels), keys
 
     def contrasted(
         self, a: Tensor, b: Tensor, painted: Tensor, keys: list[Tensor], places: Sequence[Tensor], mirror: bool
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the generator and H minimise, and the parts of it."""
-        config, fake = self.config, painted[: len(a)]
-        with frozen(self.d):
-            found = {"g_gan": self.rival.fooled(self.d, fake, b)}
+        """PatchNCE of the paintings, and the parts of it."""
         if mirror:  # equivariance: features of the picture against mirrored features of the mirrored picture's painting
             with torch.no_grad():
                 keys = self.encode(self.pictures_of(a, b), self.on_device(places))
             places = mirror_places(places, a.shape[3], self.encode.strides)
         queries = self.encode(painted, self.on_device(places))
         contrast = self.contrast(queries, keys)
-        found["g_contrast"] = contrast[: len(a)].mean()
-        if config.identity:
+        found = {"g_contrast": contrast[: len(a)].mean()}
+        if self.config.identity:
             found["g_identity"] = contrast[len(a) :].mean()
-        loss = found["g_gan"] + config.contrast_weight * contrast.mean()
-        holding, parts = held(config, self.done, (fake, a.flip(3) if mirror else a))
-        return loss + holding, found | parts
+        return contrast.mean(), found
 
     def on_device(self, places: Sequence[Tensor]) -> list[Tensor]:
         """Drawn on the CPU, so that every device draws the same."""
@@ -137,5 +145,10 @@ class CUT(Trainable):
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """A, A as B; B, and what becomes of it, which should be little."""
-        g = generators["g"]
-        return {"A": batch.a, "A as B": g(batch.a), "B": batch.b, "B as B": g(batch.b)}
+        g, ((a, b), _) = generators["g"], self.split(batch)
+        return {"A": a, "A as B": g(a), "B": b, "B as B": g(b)}
+
+
+def flipped(pictures: Tensor, mirror: bool) -> Tensor:
+    """Left to right, where the update is mirrored."""
+    return pictures.flip(3) if mirror else pictures

@@ -15,6 +15,7 @@ from translate.training.adversary import Adversary
 from translate.training.augment import DiffAugment
 from translate.training.config import CycleGANConfig
 from translate.training.losses import full, held
+from translate.training.masks import split, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, each, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -31,6 +32,9 @@ class CycleGAN(Trainable):
         self.g_ab, self.g_ba = (
             build_generator(config.generator, **config.generator_arguments).to(device) for _ in range(2)
         )
+        for g in (self.g_ab, self.g_ba):
+            if isinstance(g, ResNetGenerator):
+                g.tells_mask = g.masked and config.masks is not None
         self.rival = Adversary(config, DiffAugment(config.diffaugment, config.seed + 3))
         self.d_a, self.d_b = (self.rival.discriminator(device, channels=self.g_ab.channels) for _ in range(2))
         self.pool_a, self.pool_b = (ImagePool(config.pool, config.seed + offset) for offset in (1, 2))
@@ -46,15 +50,15 @@ class CycleGAN(Trainable):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Zhu et al. 2017, eq. 3, with the identity loss of section 5.2. Generators first."""
         losses, fakes = Means(), []
-        parts = parts_of(batch, self.config.accumulate)
+        parts = [(share, *self.split(part)) for share, part in parts_of(batch, self.config.accumulate)]
         self.rival.begin()
         for generator in (self.g_ab, self.g_ba):
             if isinstance(generator, ResNetGenerator):
                 generator.shown.fill_(1 - self.config.risen(self.done))
 
         self.g_optimizer.zero_grad()
-        for share, (a, b) in parts:
-            fake_a, fake_b, loss, found = self.painted(a, b)
+        for share, pictures, masks in parts:
+            fake_a, fake_b, loss, found = self.painted(pictures, masks)
             self.backward(share * loss)
             losses.add(share, found)
             fakes.append((fake_a.detach(), fake_b.detach()))
@@ -62,7 +66,8 @@ class CycleGAN(Trainable):
 
         # Discriminators: real from an earlier fake, halved to slow them (section 4)
         self.d_optimizer.zero_grad()
-        for (share, (a, b)), (fake_a, fake_b) in zip(parts, fakes, strict=True):
+        for (share, pictures, masks), (fake_a, fake_b) in zip(parts, fakes, strict=True):
+            a, b = map(through, pictures, masks)
             old_a, old_b = self.pool_a.swap(fake_a), self.pool_b.swap(fake_b)
             d_a = torch.stack(self.rival.told_apart("D_A", self.d_a, a, old_a)).sum()
             d_b = torch.stack(self.rival.told_apart("D_B", self.d_b, b, old_b)).sum()
@@ -75,23 +80,36 @@ class CycleGAN(Trainable):
         self.verdicts = self.rival.verdicts
         return losses.values
 
-    def painted(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
-        """Fakes of A and B, and what the generators minimise: GAN(G, D_B) + GAN(F, D_A) + λ cycle + λ/2 identity."""
-        config = self.config
+    def split(self, batch: Batch) -> tuple[Batch, Batch]:
+        """Pictures, and the masks that follow them."""
+        (a, may_a), (b, may_b) = (split(part, self.g_ab.channels) for part in batch)
+        return Batch(a, b), Batch(may_a, may_b)
+
+    def painted(self, pictures: Batch, masks: Batch) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """Fakes of A and B as they are judged, and what the generators minimise: GAN(G, D_B) + GAN(F, D_A) + λ cycle +
+        λ/2 identity."""
+        config, (a, b), (may_a, may_b) = self.config, pictures, masks
         with_identity = config.identity_weight > 0
-        fake_b, *same_b = map(full, each(self.g_ab, a, *[b] * with_identity))
-        fake_a, *same_a = map(full, each(self.g_ba, b, *[a] * with_identity))
+        (fake_b, drawn_b), *same_b = map(self.apart, each(self.g_ab, a, *[b] * with_identity))
+        (fake_a, drawn_a), *same_a = map(self.apart, each(self.g_ba, b, *[a] * with_identity))
+        judged_a, judged_b = through(fake_a, may_b), through(fake_b, may_a)
+        real_a, real_b = through(a, may_a), through(b, may_b)
         with frozen(self.d_a, self.d_b):
-            gan = self.rival.fooled(self.d_b, fake_b, b) + self.rival.fooled(self.d_a, fake_a, a)
-        cycle = l1(full(self.g_ba(fake_b)), a) + l1(full(self.g_ab(fake_a)), b)
+            gan = self.rival.fooled(self.d_b, judged_b, real_b) + self.rival.fooled(self.d_a, judged_a, real_a)
+        (again_a, _), (again_b, _) = self.apart(self.g_ba(fake_b)), self.apart(self.g_ab(fake_a))
+        cycle = l1(again_a, a) + l1(again_b, b)
         loss = gan + config.cycle_weight * cycle
         found = {"g_gan": gan, "g_cycle": cycle}
         if with_identity:
-            identity = l1(same_b[0], b) + l1(same_a[0], a)
+            identity = l1(same_b[0][0], b) + l1(same_a[0][0], a)
             loss = loss + config.cycle_weight * config.identity_weight * identity
             found["g_identity"] = identity
-        holding, parts = held(config, self.done, (fake_b, a), (fake_a, b))
-        return fake_a, fake_b, loss + holding, found | parts
+        holding, parts = held(config, self.done, (fake_b, a, may_a, drawn_b), (fake_a, b, may_b, drawn_a))
+        return judged_a, judged_b, loss + holding, found | parts
+
+    def apart(self, painted: Tensor) -> tuple[Tensor, Tensor]:
+        """A result, and the mask that was drawn if that is told."""
+        return split(full(painted), self.g_ab.channels)
 
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """ab: A -> B, ba: B -> A; their models are named so, too."""
@@ -105,13 +123,13 @@ class CycleGAN(Trainable):
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """A, A as B, and back; B, B as A, and back."""
-        ab, ba = generators["ab"], generators["ba"]
-        fake_b, fake_a = ab(batch.a), ba(batch.b)
+        ab, ba, ((a, b), _) = generators["ab"], generators["ba"], self.split(batch)
+        fake_b, fake_a = ab(a), ba(b)
         return {
-            "A": batch.a,
+            "A": a,
             "A as B": fake_b,
             "A again": ba(fake_b),
-            "B": batch.b,
+            "B": b,
             "B as A": fake_a,
             "B again": ab(fake_a),
         }

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from translate.training.masks import unlike
+
 if TYPE_CHECKING:
     from translate.training.unpaired_settings import UnpairedConfig
 
@@ -27,14 +29,20 @@ def full(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def kept(result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0) -> Tensor:
+def kept(
+    result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0, masks: Tensor | None = None
+) -> Tensor:  # fmt: skip
     """Mean distance of the mean colours of squares (self-regularization with a feature transform, Shrivastava et al.
     2017, eq. 4). Both [B, C, H, W]; what is left over at the right and lower edge is not looked at.
 
     Args:
         knee: above 0, d / (d + knee) is taken in place of each distance d, so that distances well above count alike.
+        masks: [B, 1, H, W], from 1 where nothing is held to 0; [B, 0, H, W] if there are none.
     """
-    distances = F.avg_pool2d(full(result) - full(picture), pixels).abs()
+    apart = full(result) - full(picture)
+    if masks is not None and masks.shape[1]:
+        apart = apart * (1 - masks)
+    distances = F.avg_pool2d(apart, pixels).abs()
     return (distances / (distances + knee) if knee else distances).mean()
 
 
@@ -67,19 +75,29 @@ def uneven(values: Tensor, window: int) -> Tensor:
     return (means - means.mean(dim=2, keepdim=True)).abs().mean()
 
 
-def held(config: UnpairedConfig, done: float, *pairs: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-    """What holds results to the pictures that they are of, without a target: --keep-weight and --grid-weight.
+def held(
+    config: UnpairedConfig, done: float, *translated: tuple[Tensor, Tensor, Tensor, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What holds results to the pictures that they are of, without a target: --keep-weight, --grid-weight, --masks.
 
-    `pairs` are results and their pictures, `done` is the part of the run that is over. Returns the sum, and its parts
-    without their weights; 0 and none if no weight is set.
+    `translated` are results, their pictures, the masks of these and those that were drawn ([B, 0, H, W] if there are
+    none); `done` is the part of the run that is over. Returns the sum, and its parts without their weights; 0 and none
+    if no weight is set.
     """
-    total, found = pairs[0][0].new_zeros(()), {}
+    total, found = translated[0][0].new_zeros(()), {}
+    pairs = [(result, picture) for result, picture, *_ in translated]
     if config.keep_weight > 0:
-        found["g_keep"] = _sum(kept(*pair, config.keep_pixels, config.keep_knee) for pair in pairs)
+        found["g_keep"] = _sum(
+            kept(result, picture, config.keep_pixels, config.keep_knee, masks)
+            for result, picture, masks, _ in translated
+        )
         total = total + config.keep_weight * config.risen(done) * found["g_keep"]
     if config.grid_weight > 0:
         found["g_grid"] = _sum(woven(*pair) for pair in pairs)
         total = total + config.grid_weight * found["g_grid"]
+    if all(masks.shape[1] and drawn.shape[1] for *_, masks, drawn in translated):
+        found["g_mask"] = _sum(unlike(drawn, masks) for *_, masks, drawn in translated)
+        total = total + config.mask_weight * found["g_mask"]
     return total, found
 
 

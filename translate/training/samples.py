@@ -18,7 +18,8 @@ from translate.training.cache import fill, make_room
 from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
 from translate.training.data import Pile, to_tensor
 from translate.training.degrade import degrade, resized, shrink
-from translate.training.layout import Layout, hold_out, recognise
+from translate.training.layout import Layout, find_piles, hold_out, recognise
+from translate.training.masks import with_masks
 from translate.training.method import Batch
 from translate.training.pixels import Pixels, load_pixels
 
@@ -48,14 +49,23 @@ def cut_out(side: int, config: TrainingConfig, *more: A.BasicTransform, **option
 
 
 def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: int) -> Pixels:
-    """A picture of `load_size`, resized as its squares are in that stage of the run."""
+    """A picture of `load_size`, and a mask that follows it, resized as its squares are in that stage of the run."""
     size = config.stages[stage]
-    return image if size == config.size else square(image, config.load_size * size // config.size)
+    if size == config.size:
+        return image
+    picture, mask = image[:, :, : config.channels], image[:, :, config.channels :]  # apart: a mask is not its alpha
+    return np.dstack([square(part, config.load_size * size // config.size) for part in (picture, mask) if part.size])
 
 
 def load_square(file: Path, side: int, channels: int) -> Pixels:
     """A picture file as `square`."""
     return square(load_pixels(file, channels), side)
+
+
+def load_masked(files: Sequence[Path], side: int, channels: int) -> Pixels:
+    """A picture, and its mask as one channel more where there is one, each as `square`."""
+    picture, *mask = files
+    return np.dstack([load_square(picture, side, channels), *(load_square(file, side, 1) for file in mask)])
 
 
 def load_pair(files: Sequence[Path], side: int, channels: int, *, swap: bool) -> Pixels:
@@ -106,7 +116,7 @@ def alone(file: Path) -> tuple[Path]:
 
 
 def all_of(files: Sequence[Path]) -> Sequence[Path]:
-    """The files that a pair comes from."""
+    """The files that a pair, or a picture and its mask, comes from."""
     return files
 
 
@@ -184,7 +194,8 @@ class Pairs(Samples):
 class Piles(Samples):
     """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently.
 
-    With several sizes, the resize goes in proportion to the one that is its batch's turn.
+    With several sizes, the resize goes in proportion to the one that is its batch's turn. With masks, each picture's
+    follows it as one channel more.
     """
 
     def __init__(self, config: UnpairedConfig) -> None:
@@ -195,13 +206,21 @@ class Piles(Samples):
         )
         self.aside = list(zip(aside_a, aside_b, strict=True))
         self.kept_aside = 2 * len(self.aside)
-        load = partial(load_square, side=config.load_size, channels=config.channels)
+        load = partial(load_masked, side=config.load_size, channels=config.channels)
         label = f"square {config.load_size}{kind_of(config)}"
+        items_a, items_b = self.with_masks(files_a, files_b)
         self.a, self.b = (
-            pile(files, 2 * config.seed + number, load, alone, config, label, share=2)
-            for number, files in enumerate((files_a, files_b))
+            pile(items, 2 * config.seed + number, load, all_of, config, label, share=2)
+            for number, items in enumerate((items_a, items_b))
         )
         self.cuts = [cut_out(size, config) for size in config.stages]
+
+    def with_masks(self, *two: Sequence[Path]) -> list[list[tuple[Path, ...]]]:
+        """The files that each picture of both piles comes from."""
+        if self.config.masks is None:
+            return [[(file,) for file in files] for files in two]
+        folders = zip(two, find_piles(self.config.data), find_piles(self.config.masks), strict=True)
+        return [list(with_masks(*each)) for each in folders]
 
     def __getitem__(self, index: int) -> Batch:
         config = self.config
@@ -215,7 +234,7 @@ class Piles(Samples):
         return self.whole(self.aside)
 
     def examples(self, count: int) -> list[Batch]:
-        return self.whole(list(zip(self.a.items, self.b.items, strict=False))[:count])
+        return self.whole([(a, b) for (a, *_), (b, *_) in zip(self.a.items, self.b.items, strict=False)][:count])
 
     def whole(self, twos: Sequence[tuple[Path, Path]]) -> list[Batch]:
         """A picture of each pile, whole, at the size that is trained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from translate.config import check
@@ -34,6 +35,12 @@ class UnpairedConfig(AdversarialConfig):
     """Fraction of the run over which that weight rises from zero: first change, then tidy up. As it rises, the mask of
     resnet_6blocks_masked gets its say: with no rise such a generator tends to mask all of its painting, at once and for
     good. 0: all of it from the start."""
+    masks: Path | None = None
+    """Two folders as those of --data, with a grey picture for each, of the same name: white where a translation may
+    change it, such as on the horse. Only that is judged (the rest is grey in its place), only the rest is held by
+    --keep-weight, and the mask of resnet_6blocks_masked learns to be like these (after Mejjati et al. 2018)."""
+    mask_weight: float = 1.0
+    """How strongly it does: weight of the cross-entropy of both."""
     diffaugment: tuple[Kind, ...] = ()
     """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
     `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
@@ -51,7 +58,7 @@ class UnpairedConfig(AdversarialConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(
-            *not_negative(self, "keep_weight", "keep_knee"),
+            *not_negative(self, "keep_weight", "keep_knee", "mask_weight"),
             (
                 self.validation != 1,
                 "--validation 1: a distance of piles needs 2 pictures or more of each; without it there is no best "
@@ -68,6 +75,10 @@ class UnpairedConfig(AdversarialConfig):
                     f"{option(name)} {getattr(self, name)} needs a --keep-weight above 0",
                 )
                 for name in ("keep_pixels", "keep_knee", "keep_rise")
+            ),
+            (
+                self.masks is not None or not changed(self, ["mask_weight"]),
+                f"--mask-weight {self.mask_weight} needs --masks",
             ),
             for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
             (
