@@ -84,8 +84,8 @@ def find_checkpoint(place: Path, generator: str = "", *, best: bool = False) -> 
     named = {file.stem: file for file in found}
     if not generator:
         if len(found) > 1:
-            choice = " or ".join(named)
-            raise UsageError(f"{found[0].parent} holds several generators: add --generator {choice}.")
+            choice = " or ".join(map(str, found))
+            raise UsageError(f"{found[0].parent} holds several generators: name one, {choice}.")
         return found[0]
     if generator not in named:
         raise UnknownGenerator(generator, named, f"These are the ones in {found[0].parent}.")

@@ -206,3 +206,31 @@ def test_the_pool_forgets_pictures_of_another_size() -> None:
 def test_settings_that_disagree_are_refused(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         CUTConfig(**WHERE, **settings)
+
+
+@pytest.mark.parametrize("config", [CUTConfig, CycleGANConfig])
+def test_a_zoom_enlarges_by_up_to_so_much(config: type[UnpairedConfig], tmp_path: Path) -> None:
+    """Of a picture whose brightness rises from left to right, the slope in a square tells how much of it was cut."""
+    ramp = np.broadcast_to(np.arange(0, 240, 3, dtype=np.uint8)[None, :, None], (80, 80, 3))
+    for pile in "AB":
+        (tmp_path / pile).mkdir()
+        Image.fromarray(ramp.copy()).save(tmp_path / pile / "0.png")
+    settings: dict[str, Any] = {"data": tmp_path, "out": tmp_path / "run", "size": 64, "load_size": 80, "images": 200}
+
+    def slopes(side: int, **more: Any) -> np.ndarray[Any, Any]:
+        samples = Piles(config(**settings, **more, workers=0, batch=2, flip=False))
+        found = [part.numpy().astype(float) for index in range(100) for part in samples[index]]
+        assert {part.shape for part in found} == {(3, side, side)}
+        return np.array([(part[..., -4].mean() - part[..., 4].mean()) / (side - 8) for part in found])
+
+    assert np.abs(slopes(64) - 3).max() < 0.1
+    found = slopes(64, zoom=2.0)
+    assert found.min() > 1.4
+    assert 2.8 < found.max() < 3.1
+    assert found.std() > 0.3
+    halved = slopes(32, zoom=2.0, sizes=(32, 64))  # the first stage, whose squares show as much at half the size
+    assert 2.8 < halved.min() < 3.4
+    assert 5.6 < halved.max() < 6.2
+    for wrong, complaint in ((0.5, "must be 1 or more"), (9.0, "leaves less than 8 to enlarge")):
+        with pytest.raises(ConfigError, match=complaint):
+            config(**settings, zoom=wrong)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
@@ -43,9 +44,18 @@ def square(image: Pixels, side: int) -> Pixels:
     return resized(image, (side, side), Image.Resampling.BICUBIC)
 
 
-def cut_out(side: int, config: TrainingConfig, *more: A.BasicTransform, **options: Any) -> A.Compose:
+def cut_out(
+    side: int, config: TrainingConfig, *more: A.BasicTransform, crop: A.BasicTransform | None = None, **options: Any
+) -> A.Compose:
     """A random square, mirrored at random if the settings say so, and what more is done to it."""
-    return A.Compose([A.RandomCrop(side, side), A.HorizontalFlip(p=0.5 * config.flip), *more], **options)
+    return A.Compose([crop or A.RandomCrop(side, side), A.HorizontalFlip(p=0.5 * config.flip), *more], **options)
+
+
+def zoomed(side: int, config: UnpairedConfig) -> A.Compose:
+    """A random square of --size pixels, or less by up to --zoom, resized to `side`; then as `cut_out` does."""
+    heights = (round(config.size / config.zoom), config.size)
+    crop = A.RandomSizedCrop(heights, (side, side), interpolation=cv2.INTER_CUBIC, area_for_downscale="image")
+    return cut_out(side, config, crop=crop)
 
 
 def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: int) -> Pixels:
@@ -194,8 +204,8 @@ class Pairs(Samples):
 class Piles(Samples):
     """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently.
 
-    With several sizes, the resize goes in proportion to the one that is its batch's turn. With masks, each picture's
-    follows it as one channel more.
+    With several sizes, the resize goes in proportion to the one that is its batch's turn; with a zoom it is squares that
+    are resized. With masks, each picture's follows it as one channel more.
     """
 
     def __init__(self, config: UnpairedConfig) -> None:
@@ -213,7 +223,8 @@ class Piles(Samples):
             pile(items, 2 * config.seed + number, load, all_of, config, label, share=2)
             for number, items in enumerate((items_a, items_b))
         )
-        self.cuts = [cut_out(size, config) for size in config.stages]
+        self.zooms = config.zoom > 1
+        self.cuts = [(zoomed if self.zooms else cut_out)(size, config) for size in config.stages]
 
     def with_masks(self, *two: Sequence[Path]) -> list[list[tuple[Path, ...]]]:
         """The files that each picture of both piles comes from."""
@@ -226,7 +237,9 @@ class Piles(Samples):
         config = self.config
         random = np.random.default_rng((config.seed, index))
         stage = config.turn(index)
-        pictures = [in_proportion(picture, config, stage) for picture in (self.a[index], self.b[index])]
+        pictures = [self.a[index], self.b[index]]
+        if not self.zooms:
+            pictures = [in_proportion(picture, config, stage) for picture in pictures]
         a, b = (seeded(self.cuts[stage], random)(image=picture)["image"] for picture in pictures)
         return Batch(to_tensor(a), to_tensor(b))
 

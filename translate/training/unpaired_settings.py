@@ -22,6 +22,9 @@ class UnpairedConfig(AdversarialConfig):
     objective: ObjectiveName = "least-squares"
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
+    zoom: float = 1.0
+    """Squares are enlarged by up to so much, at random: subjects that fill a picture, where the training pictures show
+    them from afar. 1: as they are."""
     keep_weight: float = 0.0
     """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
     and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
@@ -59,6 +62,11 @@ class UnpairedConfig(AdversarialConfig):
         super().__post_init__()
         check(
             *not_negative(self, "keep_weight", "keep_knee", "mask_weight"),
+            (self.zoom >= 1, f"--zoom {self.zoom} must be 1 or more"),
+            (
+                self.size / self.zoom >= 8,
+                f"--zoom {self.zoom} of squares of {self.size} pixels leaves less than 8 to enlarge",
+            ),
             (
                 self.validation != 1,
                 "--validation 1: a distance of piles needs 2 pictures or more of each; without it there is no best "
