@@ -204,8 +204,8 @@ class Pairs(Samples):
 class Piles(Samples):
     """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently.
 
-    With several sizes, the resize goes in proportion to the one that is its batch's turn; with a zoom it is squares that
-    are resized. With masks, each picture's follows it as one channel more.
+    With several sizes, the resize goes in proportion to the one that is its batch's turn; with a zoom, that of the
+    squares does. With masks, each picture's follows it as one channel more.
     """
 
     def __init__(self, config: UnpairedConfig) -> None:
