@@ -27,9 +27,9 @@ class EvaluateConfig:
     """Which pile, or half of a pair, is translated: a is the left half."""
     features: Path | None = None
     """A network to see pictures with: a file of weights of SqueezeNet 1.1, VGG or AlexNet as torchvision names them, or
-    of EfficientNet-Lite0; or squeezenet1_1, vgg16, vgg19 or alexnet, whose weights torchvision fetches; or inception,
-    which is fetched, too, and gives the published FID, KID and Inception Score. SqueezeNet 1.1, AlexNet and VGG-16 also
-    give LPIPS, for pairs and enlarged pictures. What the model was trained on or chosen by is refused."""
+    of EfficientNet-Lite0 to 2; or squeezenet1_1, vgg16, vgg19 or alexnet, whose weights torchvision fetches; or
+    inception, which is fetched, too, and gives the published FID, KID and Inception Score. SqueezeNet 1.1, AlexNet and
+    VGG-16 also give LPIPS, for pairs and enlarged pictures. What the model was trained on or chosen by is refused."""
     allow_seen: FlagCreatePairsOff[bool] = False
     """Measure also with pictures that the model was trained on or chosen by, as far as it knows them (up to 512 for
     certain, of more a sample); refused otherwise."""

@@ -14,7 +14,7 @@ from models.errors import ConfigError, DataError
 from translate.config_training import EvaluateConfig
 from translate.metrics.evaluate import evaluate
 from translate.metrics.features import open_features
-from translate.metrics.layouts import EfficientNetLite0, SameConv, Stem
+from translate.metrics.layouts import EfficientNetLite, SameConv, Stem
 from translate.training.config import Pix2PixConfig, SRGANConfig
 from translate.training.method import Batch
 from translate.training.perception import Perception
@@ -49,21 +49,32 @@ def test_the_stem_is_vgg_19_with_reflected_edges(stem: Path) -> None:
     assert [layer.shape[1] for layer in network.maps(picture)] == [64, 128, 256]
 
 
-def test_efficientnet_lite0_is_read_in_its_published_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "parameters", "widths"),
+    [
+        (0, 4_652_008, (16, 24, 40, 112, 320)),
+        (1, 5_416_680, (16, 24, 40, 112, 320)),
+        (2, 6_092_072, (16, 24, 48, 120, 352)),
+    ],
+)
+def test_efficientnet_lite_is_read_in_its_published_order(
+    number: int, parameters: int, widths: tuple[int, ...], tmp_path: Path
+) -> None:
     torch.manual_seed(0)
-    whole = EfficientNetLite0().eval()
-    assert sum(parameter.numel() for parameter in whole.parameters()) == 4_652_008
+    whole = EfficientNetLite(number).eval()
+    assert sum(parameter.numel() for parameter in whole.parameters()) == parameters
     path = tmp_path / "lite.pth"
     torch.save({f"_layer{number}": value for number, value in enumerate(whole.state_dict().values())}, path)
     network, picture = open_features(path), torch.rand(1, 3, 64, 96)
-    assert network.title == network.family == "EfficientNet-Lite0"
+    assert network.title == network.family == f"EfficientNet-Lite{number}"
     with torch.no_grad():
         seen = network.maps(picture)
-        wanted = whole.features[:17]((picture - 127 / 255) / (128 / 255))
+        wanted = whole.features[:-1]((picture - 127 / 255) / (128 / 255))
     assert torch.allclose(seen[-1], wanted, atol=1e-5)
+    sides = ((32, 48), (16, 24), (8, 12), (4, 6), (2, 3))
     assert [tuple(layer.shape[1:]) for layer in seen] == [
-        (16, 32, 48), (24, 16, 24), (40, 8, 12), (112, 4, 6), (320, 2, 3),
-    ]  # fmt: skip
+        (width, *two) for width, two in zip(widths, sides, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(

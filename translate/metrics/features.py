@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from models.errors import BadModelFile, DataError
 from models.published.files import read_weights
-from translate.metrics.layouts import EfficientNetLite0, Stem
+from translate.metrics.layouts import EfficientNetLite, Stem
 from translate.training.losses import full
 
 Triple = tuple[float, float, float]
@@ -47,6 +48,13 @@ class Kind:
         return built
 
 
+def efficientnet_lite(number: int) -> Kind:
+    """One of the family, looked at after the last block of each resolution."""
+    layers = (1, 4, 7, 15, 21) if number else (1, 3, 5, 11, 16)
+    standard = ((127 / 255,) * 3, (128 / 255,) * 3)
+    return Kind(f"EfficientNet-Lite{number}", partial(EfficientNetLite, number), layers, standard=standard)
+
+
 VGG19 = Kind("VGG-19", "vgg19", (3, 8, 17, 26, 35))
 KINDS = (
     # layers as in LPIPS (Zhang et al. 2018) as far as they are ReLU outputs of a full resolution each
@@ -55,8 +63,7 @@ KINDS = (
     Kind("VGG-16", "vgg16", (3, 8, 15, 22, 29)),
     Kind("AlexNet", "alexnet", (1, 4, 7, 9, 11)),
     Kind("VGG-19 up to relu3_1", Stem, (6, 13, 17), family="VGG-19", standard=((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))),
-    # the last block of each resolution
-    Kind("EfficientNet-Lite0", EfficientNetLite0, (1, 3, 5, 11, 16), standard=((127 / 255,) * 3, (128 / 255,) * 3)),
+    *map(efficientnet_lite, range(3)),
 )
 FETCHED = "IMAGENET1K_V1"
 """torchvision's name of the weights that it fetches."""

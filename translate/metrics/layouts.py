@@ -66,24 +66,28 @@ class InvertedBlock(nn.Module):
         return features + result if self.adds else result
 
 
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-B0 (Tan and Le 2019) without squeeze-and-excitation and with ReLU6, as published for small devices.
+class EfficientNetLite(nn.Module):
+    """EfficientNet (Tan and Le 2019) without squeeze-and-excitation and with ReLU6, as published for small devices.
 
-    `features`: the stem, 16 blocks, the last 1 x 1 convolution. Shapes: [B, 3, H, W] -> [B, 1280, H / 32, W / 32].
+    `features`: the stem, the blocks, the last 1 x 1 convolution. Shapes: [B, 3, H, W] -> [B, 1280, H / 32, W / 32].
+
+    Args:
+        number: which of the family: 0 has B0's 16 blocks, 1 has 21, and 2 as many that are a tenth wider.
     """
 
-    STAGES = (  # widths, blocks, kernel, stride of the first, widening
-        (16, 1, 3, 1, 1), (24, 2, 3, 2, 6), (40, 2, 5, 2, 6), (80, 3, 3, 2, 6),
-        (112, 3, 5, 1, 6), (192, 4, 5, 2, 6), (320, 1, 3, 1, 6),
-    )  # fmt: skip
+    STAGES = ((3, 1, 1), (3, 2, 6), (5, 2, 6), (3, 2, 6), (5, 1, 6), (5, 2, 6), (3, 1, 6))
+    """Kernel, stride of the first block, widening."""
+    BLOCKS = ((1, 2, 2, 3, 3, 4, 1), (1, 3, 3, 4, 4, 5, 1), (1, 3, 3, 4, 4, 5, 1))
+    WIDTHS = ((16, 24, 40, 80, 112, 192, 320), (16, 24, 40, 80, 112, 192, 320), (16, 24, 48, 88, 120, 208, 352))
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0) -> None:
         super().__init__()
         self.features = nn.Sequential(normalised(SameConv(3, 32, 3, 2)))
         before = 32
-        for after, blocks, kernel, stride, widen in self.STAGES:
-            for number in range(blocks):
-                self.features.append(InvertedBlock(before, after, kernel, 1 if number else stride, widen))
+        stages = zip(self.STAGES, self.BLOCKS[number], self.WIDTHS[number], strict=True)
+        for (kernel, stride, widen), blocks, after in stages:
+            for place in range(blocks):
+                self.features.append(InvertedBlock(before, after, kernel, 1 if place else stride, widen))
                 before = after
         self.features.append(normalised(SameConv(before, 1280, 1)))
         self.classifier = nn.Linear(1280, 1000)

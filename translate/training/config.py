@@ -47,7 +47,7 @@ class Pix2PixConfig(AdversarialConfig):
     """Weight of the distance of result and target in the features of a network; Pix2Pix has none."""
     perceptual_features: tuple[Path, ...] = ()
     """That network, or several, whose distances are summed: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1 (as
-    torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0. torchvision's VGG-19 is fetched if not given.
+    torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0 to 2. torchvision's VGG-19 is fetched if none.
     `translate evaluate` refuses to measure a model by a network that it was trained by."""
     perceptual_distance: PerceptualDistance = "unit"
     """srgan: squared, after VGG-19's last convolution (Ledig et al. 2017). esrgan: absolute, before its ReLU (Wang et
@@ -94,7 +94,7 @@ class SRGANConfig(AdversarialConfig):
     """Weight of the squared distance between VGG-19 features (second stage only; 1 / 12.75², section 3.2)."""
     perceptual_features: tuple[Path, ...] = ()
     """Other networks than torchvision's VGG-19, which is fetched: weights of VGG-19, VGG-16, AlexNet, SqueezeNet 1.1
-    (as torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0; distances of several are summed.
+    (as torchvision names them), VGG-19 up to relu3_1 or EfficientNet-Lite0 to 2; distances of several are summed.
     `translate evaluate` refuses to measure a model by a network that it was trained by."""
     perceptual_distance: PerceptualDistance = "srgan"
     """srgan: squared, after VGG-19's last convolution (eq. 5). esrgan: absolute, before its ReLU (Wang et al. 2018,
