@@ -31,9 +31,8 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from models.published.files import read_weights
 from translate.inference.chain import Chain
-from translate.metrics.features import SIDE, FeatureNetwork, in_batches, open_features
+from translate.metrics.features import SIDE, Classifier, FeatureNetwork, in_batches, open_classifier
 from translate.metrics.pictures import find_two
 from translate.metrics.scoring import mean_agreement, pile_scores, resized, to_unit
 from translate.metrics.similarity import Pixels, luma
@@ -95,17 +94,15 @@ def grid_peak(pictures: list[Pixels]) -> float:
     return float(np.mean(peaks))
 
 
-def classifier(path: Path, network: FeatureNetwork) -> Callable[[Tensor], Tensor]:
+def scored(classifier: Classifier) -> Callable[[Tensor], Tensor]:
     """Pictures, [B, 3, H, W] in [0, 1] -> scores of ImageNet's classes, [B, 1000]."""
-    whole = network.kind.network().eval().requires_grad_(False)
-    whole.load_state_dict(read_weights(path))
 
-    def scored(images: Tensor) -> Tensor:
+    def score(images: Tensor) -> Tensor:
         small = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-        found: Tensor = whole((small - network.mean) / network.deviation)
+        found: Tensor = classifier(small)
         return found
 
-    return scored
+    return score
 
 
 def lab(picture: Pixels) -> NDArray[np.float32]:
@@ -144,7 +141,7 @@ def scores(
 
 def main(settings: Settings) -> None:
     """Print the table."""
-    network = open_features(settings.features)
+    classifier = open_classifier(settings.features)
     chain = Chain.open([settings.model], size=settings.size)
     measured = find_two(settings.data, "piles", settings.direction)
     files = measured.a
@@ -154,7 +151,7 @@ def main(settings: Settings) -> None:
         settings.out.mkdir(parents=True, exist_ok=True)
         for file, picture, result in zip(files, inputs, results, strict=True):
             Image.fromarray(np.hstack([picture, result])).save(settings.out / f"{file.stem}.png")
-    judges = network, classifier(settings.features, network), settings.wanted
+    judges = classifier.network, scored(classifier), settings.wanted
     half = len(real) // 2
     columns = {
         settings.model: scores(results, inputs, real, *judges),

@@ -42,6 +42,7 @@ def test_the_walkthrough_walks_through(
     page = (tmp_path / "mine.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 2
     assert page.count("<polyline") >= 8
+    assert "</span> <span class=key" in page  # keys break between lines, since no key breaks within
     assert "type=range" in page
     assert "Best checkpoint: <b>0000000" in page
     assert not re.search(r"(src|href)=['\"]?(?!data:)\w", page)  # it loads nothing

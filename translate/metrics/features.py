@@ -107,13 +107,13 @@ class FeatureNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Mean of the last features over the picture, resized to 224 x 224: [B, D]."""
         small = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-        features: Tensor = self.features(self._standard(small))
+        features: Tensor = self.features(self.standard(small))
         return features.mean(dim=(2, 3))
 
     def maps(self, images: Tensor, layers: Sequence[int] = ()) -> list[Tensor]:
         """Outputs of some layers of `features`, those of the kind if not said, at the pictures' own size."""
         wanted = layers or self.kind.layers
-        values, found = self._standard(images), []
+        values, found = self.standard(images), []
         for place, layer in enumerate(self.features[: wanted[-1] + 1]):
             values = layer(values)
             if place in wanted:
@@ -129,7 +129,8 @@ class FeatureNetwork(nn.Module):
             total = total + apart.square().sum(dim=1).mean(dim=(1, 2))
         return total
 
-    def _standard(self, images: Tensor) -> Tensor:
+    def standard(self, images: Tensor) -> Tensor:
+        """With the mean and deviation that the network knows."""
         result: Tensor = (images - self.mean) / self.deviation
         return result
 
@@ -162,6 +163,29 @@ def open_features(path: Path) -> FeatureNetwork:
     Raises:
         DataError: unreadable, a pickled program, or weights of something else.
     """
+    return open_classifier(path, whole=False).network
+
+
+class Classifier(nn.Module):
+    """A feature network with its last layers, frozen: pictures, [B, 3, H, W] in [0, 1] -> scores of classes, [B, N]."""
+
+    def __init__(self, whole: nn.Module, kind: Kind, origin: str) -> None:
+        super().__init__()
+        self.whole = whole.eval().requires_grad_(False)
+        features: nn.Sequential = whole.features  # type: ignore[assignment]
+        self.network = FeatureNetwork(features, kind, origin)
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.whole(self.network.standard(images))
+        return scores
+
+
+def open_classifier(path: Path, *, whole: bool = True) -> Classifier:
+    """As `open_features`, with its last layers.
+
+    Raises:
+        DataError: as there, or it has none and the `whole` is asked for.
+    """
     try:
         weights = read_weights(path)
     except BadModelFile as error:
@@ -173,8 +197,9 @@ def open_features(path: Path) -> FeatureNetwork:
         if fitted is not None:
             network = kind.network()
             network.load_state_dict(fitted)
-            features: nn.Sequential = network.features  # type: ignore[assignment]
-            return FeatureNetwork(features, kind, hashlib.sha256(path.read_bytes()).hexdigest())
+            if whole and not hasattr(network, "classifier"):
+                raise DataError(f"{path} holds {kind.title}, which has no last layers to tell classes by.")
+            return Classifier(network, kind, hashlib.sha256(path.read_bytes()).hexdigest())
     known = ", ".join(kind.title for kind in KINDS)
     seen = ", ".join(list(weights)[:3])
     raise DataError(f"{path} holds weights of none of {known} as they are published (it has {seen}, ...).")

@@ -21,6 +21,7 @@ from translate.training.masks import split, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
+from translate.training.recognition import Recognition
 
 
 class CUT(Trainable):
@@ -43,6 +44,7 @@ class CUT(Trainable):
         self.d = self.rival.discriminator(device, channels=g.channels)
         self.paint, self.encode = Painter(g), Encoder(g)
         self.contrast = PatchNCE(self.encode.widths, temperature=config.temperature).to(device)
+        self.recognition = Recognition(config.classifier, config.classes).to(device) if config.classifier else None
         self.pool = ImagePool(config.pool, config.seed + 1)
         self.random = torch.Generator().manual_seed(config.seed)
         self.g_optimizer = adam(config, self.g, self.contrast)
@@ -83,7 +85,11 @@ class CUT(Trainable):
                 gan = self.rival.fooled(self.d, through(fake, may), through(b, may_b))
             contrast, found = self.contrasted(a, b, painted, keys, places, mirror)
             holding, more = held(config, self.done, (fake, flipped(a, mirror), may, drawn[: len(a)]))
-            self.backward(share * (gan + config.contrast_weight * contrast + holding))
+            loss = gan + config.contrast_weight * contrast + holding
+            if self.recognition is not None:
+                more["g_class"] = self.recognition(fake)
+                loss = loss + config.class_weight * more["g_class"]
+            self.backward(share * loss)
             losses.add(share, {"g_gan": gan, **found, **more})
         self.g_optimizer.step()
 
@@ -141,7 +147,8 @@ class CUT(Trainable):
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """The one generator."""
         source, target = self.config.source or "A", self.config.target or "B"
-        return {"g": (self.g, describe(self.g, self.config, "translation", source, target))}
+        judges = self.recognition.judges if self.recognition else {}
+        return {"g": (self.g, describe(self.g, self.config, "translation", source, target, judges))}
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """A, A as B; B, and what becomes of it, which should be little."""

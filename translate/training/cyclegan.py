@@ -19,6 +19,7 @@ from translate.training.masks import split, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, each, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
+from translate.training.recognition import Recognition
 
 l1 = nn.functional.l1_loss
 
@@ -37,6 +38,7 @@ class CycleGAN(Trainable):
                 g.tells_mask = g.masked and config.masks is not None
         self.rival = Adversary(config, DiffAugment(config.diffaugment, config.seed + 3))
         self.d_a, self.d_b = (self.rival.discriminator(device, channels=self.g_ab.channels) for _ in range(2))
+        self.recognition = Recognition(config.classifier, config.classes).to(device) if config.classifier else None
         self.pool_a, self.pool_b = (ImagePool(config.pool, config.seed + offset) for offset in (1, 2))
         self.g_optimizer = adam(config, self.g_ab, self.g_ba)
         self.d_optimizer = adam(config, self.d_a, self.d_b)
@@ -104,6 +106,9 @@ class CycleGAN(Trainable):
             identity = l1(same_b[0][0], b) + l1(same_a[0][0], a)
             loss = loss + config.cycle_weight * config.identity_weight * identity
             found["g_identity"] = identity
+        if self.recognition is not None:
+            found["g_class"] = self.recognition(fake_b, fake_a)
+            loss = loss + config.class_weight * found["g_class"]
         holding, parts = held(config, self.done, (fake_b, a, may_a, drawn_b), (fake_a, b, may_b, drawn_a))
         return judged_a, judged_b, loss + holding, found | parts
 
@@ -114,8 +119,9 @@ class CycleGAN(Trainable):
     def generators(self) -> dict[str, tuple[nn.Module, Manifest]]:
         """ab: A -> B, ba: B -> A; their models are named so, too."""
         a, b = self.config.source or "A", self.config.target or "B"
-        ab = describe(self.g_ab, self.config, "translation", a, b)
-        ba = describe(self.g_ba, self.config, "translation", b, a)
+        judges = self.recognition.judges if self.recognition else {}
+        ab = describe(self.g_ab, self.config, "translation", a, b, judges)
+        ba = describe(self.g_ba, self.config, "translation", b, a, judges)
         return {
             "ab": (self.g_ab, dataclasses.replace(ab, name=f"{ab.name}-ab")),
             "ba": (self.g_ba, dataclasses.replace(ba, name=f"{ba.name}-ba")),

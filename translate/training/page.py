@@ -161,4 +161,4 @@ def _chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> s
         f"<text x={WIDTH - 8} y={HEIGHT - 6} text-anchor=end>{right:,.0f} images</text>"
     )
     svg = f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role=img aria-label='{html.escape(title)}'>{axes}{''.join(paths)}</svg>"
-    return f"<figure><b>{html.escape(title)}</b>{svg}<figcaption>{''.join(keys)}</figcaption></figure>"
+    return f"<figure><b>{html.escape(title)}</b>{svg}<figcaption>{' '.join(keys)}</figcaption></figure>"

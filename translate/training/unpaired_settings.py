@@ -44,6 +44,13 @@ class UnpairedConfig(AdversarialConfig):
     --keep-weight, and the mask of resnet_6blocks_masked learns to be like these (after Mejjati et al. 2018)."""
     mask_weight: float = 1.0
     """How strongly it does: weight of the cross-entropy of both."""
+    classifier: Path | None = None
+    """Weights of a classifier that is to recognise what results show: SqueezeNet 1.1, VGG or AlexNet as torchvision
+    names them, or EfficientNet-Lite0 to 2. `translate evaluate` refuses to measure the model by it."""
+    classes: tuple[int, ...] = ()
+    """As which of its classes: that of B (ImageNet's zebra: 340), and for cyclegan that of A, too (sorrel: 339)."""
+    class_weight: float = 0.1
+    """How strongly: weight of its cross-entropy (AC-GAN, Odena et al. 2017)."""
     diffaugment: tuple[Kind, ...] = ()
     """What to change at random in every picture that is judged (Zhao et al. 2020), for piles of a few hundred:
     `--diffaugment color translation cutout`. Where colours are what tells the piles apart, leave color out."""
@@ -54,6 +61,11 @@ class UnpairedConfig(AdversarialConfig):
     def measures(self) -> tuple[str, ...]:
         return ("swd", "kernel")
 
+    @property
+    def directions(self) -> int:
+        """Piles of results that a step makes."""
+        return 1
+
     def risen(self, done: float) -> float:
         """Part of the weight that counts when so much of the run is done, both 0 to 1."""
         return min(1.0, done / self.keep_rise) if self.keep_rise else 1.0
@@ -61,7 +73,7 @@ class UnpairedConfig(AdversarialConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(
-            *not_negative(self, "keep_weight", "keep_knee", "mask_weight"),
+            *not_negative(self, "keep_weight", "keep_knee", "mask_weight", "class_weight"),
             (self.zoom >= 1, f"--zoom {self.zoom} must be 1 or more"),
             (
                 self.size / self.zoom >= 8,
@@ -88,6 +100,20 @@ class UnpairedConfig(AdversarialConfig):
                 self.masks is not None or not changed(self, ["mask_weight"]),
                 f"--mask-weight {self.mask_weight} needs --masks",
             ),
+            (
+                (self.classifier is None) == (not self.classes),
+                "--classifier needs --classes, the numbers of those that it is to recognise, and --classes needs it",
+            ),
+            (
+                not self.classes or len(self.classes) == self.directions,
+                f"--classes {' '.join(map(str, self.classes))}: name {self.directions}, one for each pile of results",
+            ),
+            (min(self.classes, default=0) >= 0, "--classes are counted from 0"),
+            (
+                self.classifier is not None or not changed(self, ["class_weight"]),
+                f"--class-weight {self.class_weight} needs --classifier",
+            ),
+            for_rgb(self.channels, self.classifier is not None, "--classifier"),
             for_rgb(self.channels, "color" in self.diffaugment, "--diffaugment color"),
             (
                 len(set(self.diffaugment)) == len(self.diffaugment),
@@ -109,6 +135,10 @@ class CycleGANConfig(UnpairedConfig):
     """Times λ (section 5.2): how strongly a picture already of the target domain must stay as it is."""
     pool: int = 50
     """Earlier fakes that the discriminators are shown again; 0 for none."""
+
+    @property
+    def directions(self) -> int:
+        return 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
