@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,24 +13,23 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 
-from models.checkpoint import save_checkpoint
 from models.errors import TrainingError
 from translate.bench import peak_megabytes
 from translate.metrics.features import open_features
 from translate.training import processes
+from translate.training.checkpointing import write_checkpoint
 from translate.training.config import TrainingConfig
 from translate.training.data import as_rgb, batches, to_device
 from translate.training.ema import Ema
 from translate.training.fitting import give_back, is_out_of_memory, out_of_memory
 from translate.training.folder import RunFolder
-from translate.training.guard import Trail, check_weights, gradient_norms
+from translate.training.guard import Trail, gradient_norms
 from translate.training.health import Watch, advise, discriminator_losses, measure
 from translate.training.live import Live, live, tensorboard
 from translate.training.memory_format import choose_memory_format
 from translate.training.method import Batch, Method
 from translate.training.optimization import learning_rates, set_learning_rates
 from translate.training.scaling import LossScale
-from translate.training.seen import merged
 from translate.training.stopping import stop_requests
 from translate.training.validate import SMALLER_IS_BETTER, choose, validate
 
@@ -150,7 +147,7 @@ class Run:
         name = choose(measures, self.config.validation_measure)
         if name and (not self.best or (measures[name] < self.best["value"]) == (name in SMALLER_IS_BETTER)):
             self.best = {"images": self.images, "measure": name, "value": measures[name]}
-            self.save()
+            write_checkpoint(self)
 
     def look_if_it_fits(self, board: SummaryWriter | None, shown: Live) -> dict[str, float]:
         """As `look`; nothing where the memory does not suffice for it: training does not need it."""
@@ -189,72 +186,6 @@ class Run:
         with evaluating(*self.ema.averages.values()):  # as exported: BatchNorm must neither use nor learn these
             pictures = self.method.pictures(to_device(batch, self.device, self.memory_format), self.ema.averages)
         return {name: as_rgb(part) for name, part in pictures.items()}
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to go on bit for bit, as plain data."""
-        random = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.device)
-        of_all = processes.gather(random)  # dropout's draws are a process's own
-        return {
-            "images": self.images,
-            "steps": self.steps,
-            "ema_updates": self.ema.updates,
-            "ema": {name: average.state_dict() for name, average in self.ema.averages.items()},
-            "method": self.method.state(),
-            "scale": self.scale.state() if self.scale else {},
-            "metrics": self.metrics,
-            "best": self.best,
-            "judges": self.judges,
-            "pictures": self.pictures,
-            "data": self.data,
-            "sums": self.sums,
-            "summed": self.summed,
-            "random": of_all[0],
-            "others": of_all[1:],
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        self.images, self.steps, self.metrics = state["images"], state["steps"], state["metrics"]
-        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
-        self.summed, self.best, self.judges = state["summed"], state["best"], state["judges"]
-        self.pictures = merged(self.pictures, state["pictures"])
-        self.trail = Trail()
-        self.logged_at = (self.images, time.monotonic())
-        self.method.load_state(state["method"])
-        if self.scale and state["scale"]:
-            self.scale.load_state(state["scale"])
-        self.ema.updates = state["ema_updates"]
-        for name, average in self.ema.averages.items():
-            average.load_state_dict(state["ema"][name])
-        for random in [state["random"], *state["others"]][processes.rank() :][:1]:  # none if there were fewer
-            torch.set_rng_state(random["cpu"])
-            if self.device.type == "cuda" and "cuda" in random:
-                torch.cuda.set_rng_state(random["cuda"], self.device)
-
-    def save(self) -> None:
-        """A checkpoint: the averaged generators with their Manifests, and the state.
-
-        Raises:
-            NotFinite: a loss or a weight is no number; nothing is written.
-        """
-        self.trail.check(self.config.batch)
-        check_weights(self.method.networks, self.steps)
-        state = self.state()
-        if processes.rank() > 0:
-            return
-
-        def write_weights(folder: Path) -> None:
-            for name, (_, manifest) in self.method.generators().items():
-                chosen_by = {self.network.family: self.network.origin} if self.network else {}
-                judges = {**self.judges, **manifest.judges, **chosen_by}
-                stamped = dataclasses.replace(
-                    manifest, judges=judges, pictures=self.pictures, steps=self.steps, metrics=self.metrics
-                )
-                save_checkpoint(folder / f"{name}.safetensors", self.ema.averages[name], stamped)
-
-        self.folder.save_checkpoint(self.images, state, write_weights, self.config.keep, self.best)
 
 
 @contextmanager
@@ -302,17 +233,17 @@ def fit(run: Run, samples: Dataset[Batch]) -> None:
                 run.sample(board, shown)
             stop, due = processes.any_of(asked.is_set(), time.monotonic() - saved > 60 * config.checkpoint_minutes)
             if stop:
-                run.save()
+                write_checkpoint(run)
                 raise KeyboardInterrupt
             if due:
-                run.save()
+                write_checkpoint(run)
                 saved = time.monotonic()
         if run.images > start:
             if run.summed:
                 run.log(board, shown)
             if not crossed(run.images, config.batch, config.sample_images):
                 run.sample(board, shown)
-            run.save()
+            write_checkpoint(run)
 
 
 def crossed(images: int, batch: int, every: int) -> bool:

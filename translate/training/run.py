@@ -16,6 +16,7 @@ from models.layers import Generator
 from models.manifest import Manifest
 from translate.training import processes
 from translate.training.allocator import freed_memory_kept
+from translate.training.checkpointing import restore
 from translate.training.config import CUTConfig, CycleGANConfig, Pix2PixConfig, SRGANConfig, TrainingConfig
 from translate.training.cut import CUT
 from translate.training.cyclegan import CycleGAN
@@ -86,7 +87,7 @@ def train_joined(config: TrainingConfig) -> Path:
     if checkpoint is not None:
         state = folder.load_state(checkpoint)
         tell_other_pictures(state["data"], data)
-        run.load_state(state)
+        restore(run, state)
     if processes.rank() == 0:
         folder.begin(name, config, run.images)
     if compiles(config, device):
@@ -100,7 +101,7 @@ def train_joined(config: TrainingConfig) -> Path:
         processes.say(f"{error}; the last checkpoint, {newest}, is good: going on from it in float32")
         run = Run(method, folder, config, device, validation, torch.float32, examples=examples)
         run.pictures, run.data = seen, data
-        run.load_state(folder.load_state(newest))
+        restore(run, folder.load_state(newest))
         if processes.rank() == 0:
             folder.forget_stats_after(run.images)
         try:

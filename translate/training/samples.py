@@ -11,15 +11,14 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image
 from torch.utils.data import Dataset
 
-from models.errors import DataError
 from translate.training.cache import fill, make_room
 from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
 from translate.training.data import Pile, to_tensor
-from translate.training.degrade import degrade, resized, shrink
+from translate.training.degrade import degrade, shrink
 from translate.training.layout import Layout, find_piles, hold_out, recognise
+from translate.training.loading import load_large, load_masked, load_pair, load_square, square
 from translate.training.masks import with_masks
 from translate.training.method import Batch
 from translate.training.pixels import Pixels, load_pixels
@@ -37,11 +36,6 @@ def seeded(transform: A.Compose, random: Random) -> A.Compose:
     """The transform, its next draw decided by `random`."""
     transform.set_random_seed(int(random.integers(2**31)))
     return transform
-
-
-def square(image: Pixels, side: int) -> Pixels:
-    """Resized to side x side pixels (bicubic), as the papers' code loads pictures; any channels."""
-    return resized(image, (side, side), Image.Resampling.BICUBIC)
 
 
 def cut_out(
@@ -65,49 +59,6 @@ def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: 
         return image
     picture, mask = image[:, :, : config.channels], image[:, :, config.channels :]  # apart: a mask is not its alpha
     return np.dstack([square(part, config.load_size * size // config.size) for part in (picture, mask) if part.size])
-
-
-def load_square(file: Path, side: int, channels: int) -> Pixels:
-    """A picture file as `square`."""
-    return square(load_pixels(file, channels), side)
-
-
-def load_masked(files: Sequence[Path], side: int, channels: int) -> Pixels:
-    """A picture, and its mask as one channel more where there is one, each as `square`."""
-    picture, *mask = files
-    return np.dstack([load_square(picture, side, channels), *(load_square(file, side, 1) for file in mask)])
-
-
-def load_pair(files: Sequence[Path], side: int, channels: int, *, swap: bool) -> Pixels:
-    """A picture with two halves, or two pictures -> [side, 2 * side, channels], input left, target right.
-
-    Raises:
-        DataError: unreadable, or too narrow to hold two pictures.
-    """
-    if len(files) == 2:
-        two = [load_square(file, side, channels) for file in files]
-    else:
-        whole = load_pixels(files[0], channels)
-        half = whole.shape[1] // 2
-        if half < 1:
-            raise DataError(f"{files[0]} is {whole.shape[1]} pixel wide: no two pictures side by side.")
-        two = [square(whole[:, :half], side), square(whole[:, half : 2 * half], side)]
-    return np.hstack(two[::-1] if swap else two)
-
-
-def load_large(file: Path, smallest: int, channels: int) -> Pixels:
-    """A picture at its own size.
-
-    Raises:
-        DataError: unreadable, or a side is below `smallest` pixels.
-    """
-    image = load_pixels(file, channels)
-    if min(image.shape[:2]) < smallest:
-        raise DataError(
-            f"{file} is {image.shape[1]} x {image.shape[0]} pixels, smaller than --size {smallest}: "
-            "remove it or choose a smaller --size."
-        )
-    return image
 
 
 def as_batch(a: Pixels, b: Pixels) -> Batch:
