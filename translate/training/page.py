@@ -13,7 +13,7 @@ from models.errors import TrainingError
 from translate.images import write_bytes
 from translate.training.versions import read_settings
 
-WIDTH, HEIGHT, MARGIN = 460, 180, 44
+WIDTH, HEIGHT, MARGIN = 460, 180, 56
 MOST_POINTS = 400
 MOST_SAMPLES = 24
 """Sheets on the page; of more, this many from evenly over the run."""
