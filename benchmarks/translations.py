@@ -134,7 +134,7 @@ def scores(
         "bright, % of pixels": f"{lights[1]:.1f}",
         "a*, b*": f"{colors[1]:+.1f}, {colors[2]:+.1f}",
         "SWD x 1000": f"{distances['SWD x 1000 (mean)']:.0f}",
-        f"kernel distance ({network.title})": f"{distances[f'kernel distance ({network.title})']:.0f}",
+        f"kernel distance ({network.title})": f"{distances[f'kernel distance ({network.title})']:.4g}",
         "edge agreement": f"{mean_agreement(inputs, pile):.2f}" if inputs else "",
     }
 
