@@ -231,6 +231,10 @@ def test_a_zoom_enlarges_by_up_to_so_much(config: type[UnpairedConfig], tmp_path
     halved = slopes(32, zoom=2.0, sizes=(32, 64))  # the first stage, whose squares show as much at half the size
     assert 2.8 < halved.min() < 3.4
     assert 5.6 < halved.max() < 6.2
-    for wrong, complaint in ((0.5, "must be 1 or more"), (9.0, "leaves less than 8 to enlarge")):
+    for wrong, complaint in (
+        (0.0, "must be 1 or more"),
+        (0.5, "must be 1 or more"),
+        (9.0, "leaves less than 8 to enlarge"),
+    ):
         with pytest.raises(ConfigError, match=complaint):
             config(**settings, zoom=wrong)

@@ -17,7 +17,7 @@ from translate.training.augment import DiffAugment
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
 from translate.training.losses import full, held
-from translate.training.masks import split, through
+from translate.training.masks import apart, split, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -57,7 +57,7 @@ class CUT(Trainable):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Park et al. 2020, eq. 5. D first, halved to slow it, as in their code."""
         config, losses = self.config, Means()
-        parts = [(share, *self.split(part)) for share, part in parts_of(batch, config.accumulate)]
+        parts = [(share, *apart(part, self.g.channels)) for share, part in parts_of(batch, config.accumulate)]
         places = draw_places((batch.a.shape[2], batch.a.shape[3]), self.encode.strides, config.patches, self.random)
         mirror = config.flip_equivariance and bool(torch.rand((), generator=self.random) < 0.5)
         self.rival.begin()
@@ -95,11 +95,6 @@ class CUT(Trainable):
 
         self.verdicts = self.rival.verdicts
         return losses.values
-
-    def split(self, batch: Batch) -> tuple[Batch, Batch]:
-        """Pictures, and the masks that follow them."""
-        (a, may_a), (b, may_b) = (split(part, self.g.channels) for part in batch)
-        return Batch(a, b), Batch(may_a, may_b)
 
     def pictures_of(self, a: Tensor, b: Tensor) -> Tensor:
         """What is painted: A, and B for the identity term. Normalised one by one: exact in one call."""
@@ -152,7 +147,7 @@ class CUT(Trainable):
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """A, A as B; B, and what becomes of it, which should be little."""
-        g, ((a, b), _) = generators["g"], self.split(batch)
+        g, ((a, b), _) = generators["g"], apart(batch, self.g.channels)
         return {"A": a, "A as B": g(a), "B": b, "B as B": g(b)}
 
 

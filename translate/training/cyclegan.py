@@ -15,7 +15,7 @@ from translate.training.adversary import Adversary
 from translate.training.augment import DiffAugment
 from translate.training.config import CycleGANConfig
 from translate.training.losses import full, held
-from translate.training.masks import split, through
+from translate.training.masks import apart, split, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, each, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -52,7 +52,7 @@ class CycleGAN(Trainable):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of Zhu et al. 2017, eq. 3, with the identity loss of section 5.2. Generators first."""
         losses, fakes = Means(), []
-        parts = [(share, *self.split(part)) for share, part in parts_of(batch, self.config.accumulate)]
+        parts = [(share, *apart(part, self.g_ab.channels)) for share, part in parts_of(batch, self.config.accumulate)]
         self.rival.begin()
         for generator in (self.g_ab, self.g_ba):
             if isinstance(generator, ResNetGenerator):
@@ -82,23 +82,18 @@ class CycleGAN(Trainable):
         self.verdicts = self.rival.verdicts
         return losses.values
 
-    def split(self, batch: Batch) -> tuple[Batch, Batch]:
-        """Pictures, and the masks that follow them."""
-        (a, may_a), (b, may_b) = (split(part, self.g_ab.channels) for part in batch)
-        return Batch(a, b), Batch(may_a, may_b)
-
     def painted(self, pictures: Batch, masks: Batch) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """Fakes of A and B as they are judged, and what the generators minimise: GAN(G, D_B) + GAN(F, D_A) + λ cycle +
         λ/2 identity."""
         config, (a, b), (may_a, may_b) = self.config, pictures, masks
         with_identity = config.identity_weight > 0
-        (fake_b, drawn_b), *same_b = map(self.apart, each(self.g_ab, a, *[b] * with_identity))
-        (fake_a, drawn_a), *same_a = map(self.apart, each(self.g_ba, b, *[a] * with_identity))
+        (fake_b, drawn_b), *same_b = map(self.with_mask, each(self.g_ab, a, *[b] * with_identity))
+        (fake_a, drawn_a), *same_a = map(self.with_mask, each(self.g_ba, b, *[a] * with_identity))
         judged_a, judged_b = through(fake_a, may_b), through(fake_b, may_a)
         real_a, real_b = through(a, may_a), through(b, may_b)
         with frozen(self.d_a, self.d_b):
             gan = self.rival.fooled(self.d_b, judged_b, real_b) + self.rival.fooled(self.d_a, judged_a, real_a)
-        (again_a, _), (again_b, _) = self.apart(self.g_ba(fake_b)), self.apart(self.g_ab(fake_a))
+        (again_a, _), (again_b, _) = self.with_mask(self.g_ba(fake_b)), self.with_mask(self.g_ab(fake_a))
         cycle = l1(again_a, a) + l1(again_b, b)
         loss = gan + config.cycle_weight * cycle
         found = {"g_gan": gan, "g_cycle": cycle}
@@ -112,7 +107,7 @@ class CycleGAN(Trainable):
         holding, parts = held(config, self.done, (fake_b, a, may_a, drawn_b), (fake_a, b, may_b, drawn_a))
         return judged_a, judged_b, loss + holding, found | parts
 
-    def apart(self, painted: Tensor) -> tuple[Tensor, Tensor]:
+    def with_mask(self, painted: Tensor) -> tuple[Tensor, Tensor]:
         """A result, and the mask that was drawn if that is told."""
         return split(full(painted), self.g_ab.channels)
 
@@ -129,7 +124,7 @@ class CycleGAN(Trainable):
 
     def pictures(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """A, A as B, and back; B, B as A, and back."""
-        ab, ba, ((a, b), _) = generators["ab"], generators["ba"], self.split(batch)
+        ab, ba, ((a, b), _) = generators["ab"], generators["ba"], apart(batch, self.g_ab.channels)
         fake_b, fake_a = ab(a), ba(b)
         return {
             "A": a,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from models.errors import DataError
 from translate.training.layout import list_pictures
+from translate.training.method import Batch
 
 SHARPEST = 1 / 512
 """How near to 0 or 1 a mask is looked at: bfloat16 has none between 1 - 1/512 and 1."""
@@ -37,6 +38,12 @@ def with_masks(files: Sequence[Path], pile: Path, masks: Path) -> list[tuple[Pat
 def split(pictures: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     """[B, C, H, W] pictures and [B, 1, H, W] masks from 0 to 1 that follow them; [B, 0, H, W] where there are none."""
     return pictures[:, :channels], (pictures[:, channels:] + 1) / 2
+
+
+def apart(batch: Batch, channels: int) -> tuple[Batch, Batch]:
+    """Both piles as `split` has them: pictures, and masks."""
+    (a, may_a), (b, may_b) = (split(part, channels) for part in batch)
+    return Batch(a, b), Batch(may_a, may_b)
 
 
 def through(pictures: Tensor, masks: Tensor) -> Tensor:

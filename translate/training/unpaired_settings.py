@@ -76,7 +76,7 @@ class UnpairedConfig(AdversarialConfig):
             *not_negative(self, "keep_weight", "keep_knee", "mask_weight", "class_weight"),
             (self.zoom >= 1, f"--zoom {self.zoom} must be 1 or more"),
             (
-                self.size / self.zoom >= 8,
+                self.size >= 8 * self.zoom,
                 f"--zoom {self.zoom} of squares of {self.size} pixels leaves less than 8 to enlarge",
             ),
             (
