@@ -29,9 +29,7 @@ def full(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def kept(
-    result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0, masks: Tensor | None = None
-) -> Tensor:  # fmt: skip
+def kept(result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0, masks: Tensor | None = None) -> Tensor:
     """Mean distance of the mean colours of squares (self-regularization with a feature transform, Shrivastava et al.
     2017, eq. 4). Both [B, C, H, W]; what is left over at the right and lower edge is not looked at.
 
