@@ -91,6 +91,26 @@ def test_a_picture_without_a_mask_is_named(tmp_path: Path) -> None:
         Piles(CUTConfig(masks=data / "trainA", **settings))
     with pytest.raises(ConfigError, match=r"--mask-weight 2\.0 needs --masks"):
         CUTConfig(mask_weight=2.0, **settings)
+    (masks / "A/1.png").write_bytes((masks / "A/1.bmp").read_bytes())
+    with pytest.raises(DataError, match=r"1\.bmp and 1\.png have the same name"):
+        Piles(CUTConfig(masks=masks, **settings))
+
+
+def test_a_list_of_pictures_has_no_names_for_masks(tmp_path: Path) -> None:
+    _, masks = draw(tmp_path)
+    rows = [f"data/trainA/{number}.png,data/trainB/{number}.png" for number in (1, 2, 3)]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    settings: dict[str, Any] = {"out": tmp_path / "run", "size": 16, "load_size": 20, "images": 4}
+    with pytest.raises(DataError, match=r"--masks needs --data of two folders.*list\.csv is a list"):
+        Piles(CUTConfig(data=tmp_path / "list.csv", masks=masks, **settings))
+    assert len(Piles(CUTConfig(data=tmp_path / "list.csv", **settings)).layout.b) == 3
+
+
+@pytest.mark.parametrize(("method", "config"), METHODS)
+def test_a_weight_of_masks_that_nobody_paints_is_refused(method: Any, config: Any) -> None:
+    plain = {**TINY, "generator": "resnet_6blocks"}
+    with pytest.raises(ConfigError, match=r"--mask-weight 2\.0: resnet_6blocks paints no mask"):
+        method(config(**WHERE, **plain, mask_weight=2.0), CPU)
 
 
 @pytest.mark.parametrize(("method", "config"), METHODS)

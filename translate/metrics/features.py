@@ -163,7 +163,8 @@ def open_features(path: Path) -> FeatureNetwork:
     Raises:
         DataError: unreadable, a pickled program, or weights of something else.
     """
-    return open_classifier(path, whole=False).network
+    whole, kind, origin = _read_network(path)
+    return FeatureNetwork(_features(whole), kind, origin)
 
 
 class Classifier(nn.Module):
@@ -172,20 +173,27 @@ class Classifier(nn.Module):
     def __init__(self, whole: nn.Module, kind: Kind, origin: str) -> None:
         super().__init__()
         self.whole = whole.eval().requires_grad_(False)
-        features: nn.Sequential = whole.features  # type: ignore[assignment]
-        self.network = FeatureNetwork(features, kind, origin)
+        self.network = FeatureNetwork(_features(whole), kind, origin)
 
     def forward(self, images: Tensor) -> Tensor:
         scores: Tensor = self.whole(self.network.standard(images))
         return scores
 
 
-def open_classifier(path: Path, *, whole: bool = True) -> Classifier:
+def open_classifier(path: Path) -> Classifier:
     """As `open_features`, with its last layers.
 
     Raises:
-        DataError: as there, or it has none and the `whole` is asked for.
+        DataError: as there, or it has none.
     """
+    whole, kind, origin = _read_network(path)
+    if not hasattr(whole, "classifier"):
+        raise DataError(f"{path} holds {kind.title}, which has no last layers to tell classes by.")
+    return Classifier(whole, kind, origin)
+
+
+def _read_network(path: Path) -> tuple[nn.Module, Kind, str]:
+    """A network of one of KINDS with the weights in a file, which kind it is, and the file's SHA-256."""
     try:
         weights = read_weights(path)
     except BadModelFile as error:
@@ -197,12 +205,15 @@ def open_classifier(path: Path, *, whole: bool = True) -> Classifier:
         if fitted is not None:
             network = kind.network()
             network.load_state_dict(fitted)
-            if whole and not hasattr(network, "classifier"):
-                raise DataError(f"{path} holds {kind.title}, which has no last layers to tell classes by.")
-            return Classifier(network, kind, hashlib.sha256(path.read_bytes()).hexdigest())
+            return network, kind, hashlib.sha256(path.read_bytes()).hexdigest()
     known = ", ".join(kind.title for kind in KINDS)
     seen = ", ".join(list(weights)[:3])
     raise DataError(f"{path} holds weights of none of {known} as they are published (it has {seen}, ...).")
+
+
+def _features(whole: nn.Module) -> nn.Sequential:
+    features: nn.Sequential = whole.features  # type: ignore[assignment]
+    return features
 
 
 def _fitted(

@@ -17,7 +17,7 @@ from translate.training.augment import DiffAugment
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places
 from translate.training.losses import full, held
-from translate.training.masks import apart, split, through
+from translate.training.masks import apart, split, tell_mask, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -39,7 +39,7 @@ class CUT(Trainable):
         if not isinstance(g, ResNetGenerator):
             raise ConfigError(f"--generator {config.generator}: cut contrasts layers of a ResNet; use one of resnet_*.")
         self.g = g
-        g.tells_mask = g.masked and config.masks is not None
+        tell_mask(g, config)
         self.rival = Adversary(config, DiffAugment(config.diffaugment, config.seed + 2))
         self.d = self.rival.discriminator(device, channels=g.channels)
         self.paint, self.encode = Painter(g), Encoder(g)

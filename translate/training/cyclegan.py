@@ -15,7 +15,7 @@ from translate.training.adversary import Adversary
 from translate.training.augment import DiffAugment
 from translate.training.config import CycleGANConfig
 from translate.training.losses import full, held
-from translate.training.masks import apart, split, through
+from translate.training.masks import apart, split, tell_mask, through
 from translate.training.method import Backward, Batch, Trainable, backward, describe, each, frozen
 from translate.training.optimization import Means, adam, parts_of
 from translate.training.pool import ImagePool
@@ -34,8 +34,7 @@ class CycleGAN(Trainable):
             build_generator(config.generator, **config.generator_arguments).to(device) for _ in range(2)
         )
         for g in (self.g_ab, self.g_ba):
-            if isinstance(g, ResNetGenerator):
-                g.tells_mask = g.masked and config.masks is not None
+            tell_mask(g, config)
         self.rival = Adversary(config, DiffAugment(config.diffaugment, config.seed + 3))
         self.d_a, self.d_b = (self.rival.discriminator(device, channels=self.g_ab.channels) for _ in range(2))
         self.recognition = Recognition(config.classifier, config.classes).to(device) if config.classifier else None

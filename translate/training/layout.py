@@ -108,6 +108,38 @@ def list_pictures(folder: Path) -> list[Path]:
     return files
 
 
+def by_name(folder: Path) -> dict[Path, Path]:
+    """Pictures in a folder and below by their paths in it without suffixes, sorted.
+
+    Raises:
+        DataError: no such folder, no picture in it, or two of one name.
+    """
+    names: dict[Path, Path] = {}
+    for file in list_pictures(folder):
+        before = names.setdefault(file.relative_to(folder).with_suffix(""), file)
+        if before != file:
+            raise DataError(f"{before} and {file.name} have the same name: which one is the partner? Remove one.")
+    return names
+
+
+def with_masks(files: Sequence[Path], pile: Path, masks: Path) -> list[tuple[Path, Path]]:
+    """Each picture of a pile and its mask, which has the same name in the folder of masks, whatever its suffix.
+
+    Raises:
+        DataError: a picture has no mask, or two.
+    """
+    found = by_name(masks)
+    names = [file.relative_to(pile).with_suffix("") for file in files]
+    missing = [file for file, name in zip(files, names, strict=True) if name not in found]
+    if missing:
+        more = f", nor for {len(missing) - 1:,} others" if len(missing) > 1 else ""
+        raise DataError(
+            f"there is no mask for {missing[0]} in {masks}{more}: each picture needs a grey one of its name there, "
+            "white where it may change."
+        )
+    return [(file, found[name]) for file, name in zip(files, names, strict=True)]
+
+
 def find_piles(folder: Path) -> tuple[Path, Path]:
     """The two folders of an unpaired set: trainA and trainB, or A and B, there or in train.
 
@@ -218,14 +250,7 @@ def _twins(base: Path) -> list[tuple[Path, Path]]:
 
 
 def _parallel(root: Path, folders: tuple[Path, Path], tests: tuple[tuple[Path, ...], tuple[Path, ...]]) -> Layout:
-    named: list[dict[Path, Path]] = []
-    for folder in folders:
-        names: dict[Path, Path] = {}
-        for file in list_pictures(folder):
-            before = names.setdefault(file.relative_to(folder).with_suffix(""), file)
-            if before != file:
-                raise DataError(f"{before} and {file.name} have the same name: which one is the partner? Remove one.")
-        named.append(names)
+    named = [by_name(folder) for folder in folders]
     both = sorted(named[0].keys() & named[1].keys())
     if not both:
         raise DataError(

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.errors import DataError
-from translate.training.layout import list_pictures
+from models.errors import ConfigError
+from models.resnet import ResNetGenerator
 from translate.training.method import Batch
+from translate.training.settings import changed
+
+if TYPE_CHECKING:
+    from translate.training.unpaired_settings import UnpairedConfig
 
 SHARPEST = 1 / 512
 """How near to 0 or 1 a mask is looked at: bfloat16 has none between 1 - 1/512 and 1."""
 
 
-def with_masks(files: Sequence[Path], pile: Path, masks: Path) -> list[tuple[Path, Path]]:
-    """Each picture of a pile and its mask, which has the same name in the folder of masks, whatever its suffix.
+def tell_mask(generator: nn.Module, config: UnpairedConfig) -> None:
+    """Have a generator that paints a mask tell it, if masks of the pictures are given, to be like them.
 
     Raises:
-        DataError: a picture has no mask.
+        ConfigError: --mask-weight is given, and it paints none.
     """
-    found = {file.relative_to(masks).with_suffix(""): file for file in list_pictures(masks)}
-    names = [file.relative_to(pile).with_suffix("") for file in files]
-    missing = [file for file, name in zip(files, names, strict=True) if name not in found]
-    if missing:
-        more = f", nor for {len(missing) - 1:,} others" if len(missing) > 1 else ""
-        raise DataError(
-            f"there is no mask for {missing[0]} in {masks}{more}: each picture needs a grey one of its name there, "
-            "white where it may change."
+    if isinstance(generator, ResNetGenerator) and generator.masked:
+        generator.tells_mask = config.masks is not None
+    elif changed(config, ["mask_weight"]):
+        raise ConfigError(
+            f"--mask-weight {config.mask_weight}: {config.generator} paints no mask; use resnet_6blocks_masked, or "
+            "leave it out."
         )
-    return [(file, found[name]) for file, name in zip(files, names, strict=True)]
 
 
 def split(pictures: Tensor, channels: int) -> tuple[Tensor, Tensor]:

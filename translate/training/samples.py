@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from torch.utils.data import Dataset
 
+from models.errors import DataError
 from translate.training.cache import fill, make_room
 from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
 from translate.training.data import Pile, to_tensor
 from translate.training.degrade import degrade, shrink
-from translate.training.layout import Layout, find_piles, hold_out, recognise
+from translate.training.layout import Layout, find_piles, hold_out, recognise, with_masks
 from translate.training.loading import load_large, load_masked, load_pair, load_square, square
-from translate.training.masks import with_masks
 from translate.training.method import Batch
 from translate.training.pixels import Pixels, load_pixels
 
@@ -177,12 +177,16 @@ class Piles(Samples):
         self.zooms = config.zoom > 1
         self.cuts = [(zoomed if self.zooms else cut_out)(size, config) for size in config.stages]
 
-    def with_masks(self, *two: Sequence[Path]) -> list[list[tuple[Path, ...]]]:
+    def with_masks(self, *two: Sequence[Path]) -> Sequence[Sequence[tuple[Path, ...]]]:
         """The files that each picture of both piles comes from."""
         if self.config.masks is None:
             return [[(file,) for file in files] for files in two]
+        if not self.config.data.is_dir():
+            raise DataError(
+                f"--masks needs --data of two folders, by whose names it goes; {self.config.data} is a list."
+            )
         folders = zip(two, find_piles(self.config.data), find_piles(self.config.masks), strict=True)
-        return [list(with_masks(*each)) for each in folders]
+        return [with_masks(*each) for each in folders]
 
     def __getitem__(self, index: int) -> Batch:
         config = self.config
