@@ -238,3 +238,33 @@ def test_a_zoom_enlarges_by_up_to_so_much(config: type[UnpairedConfig], tmp_path
     ):
         with pytest.raises(ConfigError, match=complaint):
             config(**settings, zoom=wrong)
+
+
+@pytest.mark.parametrize(("config", "translated"), [(CUTConfig, (0,)), (CycleGANConfig, (0, 1))])
+def test_only_the_light_of_what_is_translated_is_jittered(
+    config: type[UnpairedConfig], translated: tuple[int, ...], tmp_path: Path
+) -> None:
+    pictures = np.random.default_rng(0).integers(90, 120, (2, 40, 40, 3), dtype=np.uint8)  # which no factor clips
+    for pile, picture in zip("AB", pictures, strict=True):
+        for folder, pixels in ((pile, picture), (f"masks/{pile}", picture[:, :, 0])):
+            (tmp_path / folder).mkdir(parents=True)
+            Image.fromarray(pixels).save(tmp_path / folder / "0.png")
+    settings: dict[str, Any] = {
+        "data": tmp_path, "masks": tmp_path / "masks", "out": tmp_path / "run", "size": 32, "load_size": 40,
+        "images": 60, "workers": 0, "batch": 2, "validation": 0,
+    }  # fmt: skip
+    plain, varied, again = (Piles(config(**settings, jitter=much)) for much in (0.0, 0.5, 0.5))
+    factors: list[list[float]] = [[], []]
+    for index in range(60):
+        for pile, (before, after, same) in enumerate(zip(plain[index], varied[index], again[index], strict=True)):
+            assert torch.equal(after, same)
+            assert torch.equal(before[3], after[3])  # the same cut, and its mask
+            factors[pile].append(float(after[:3].float().mean() / before[:3].float().mean()))
+    for pile, found in enumerate(factors):
+        spread = (min(found), max(found))
+        assert spread == (1, 1) or pile in translated
+        assert pile not in translated or (0.49 < spread[0] < 0.6 and 1.4 < spread[1] < 1.51)
+    with pytest.raises(ConfigError, match=r"--jitter 1\.5 is a part"):
+        config(**settings, jitter=1.5)
+    with pytest.raises(ConfigError, match="--jitter"):
+        config(**settings, jitter=0.5, generator_arguments={"channels": 1})

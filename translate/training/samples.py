@@ -52,6 +52,15 @@ def zoomed(side: int, config: UnpairedConfig) -> A.Compose:
     return cut_out(side, config, crop=crop)
 
 
+def jittered(image: Pixels, most: float, random: Random) -> Pixels:
+    """Brightness, contrast and saturation of an RGB picture times 1 - `most` to 1 + `most` each, in an order that is
+    drawn, too; what follows its colours stays."""
+    factors = (1 - most, 1 + most)
+    change = A.Compose([A.ColorJitter(factors, factors, factors, hue=(0, 0), p=1)])
+    colors = seeded(change, random)(image=np.ascontiguousarray(image[:, :, :3]))["image"]
+    return np.dstack([colors, image[:, :, 3:]])
+
+
 def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: int) -> Pixels:
     """A picture of `load_size`, and a mask that follows it, resized as its squares are in that stage of the run."""
     size = config.stages[stage]
@@ -156,7 +165,7 @@ class Piles(Samples):
     """Two unpaired folders, each in an order of its own, resized, then cut and mirrored independently.
 
     With several sizes, the resize goes in proportion to the one that is its batch's turn; with a zoom, that of the
-    squares does. With masks, each picture's follows it as one channel more.
+    squares does. With masks, each picture's follows it as one channel more. What is translated may be jittered.
     """
 
     def __init__(self, config: UnpairedConfig) -> None:
@@ -195,8 +204,11 @@ class Piles(Samples):
         pictures = [self.a[index], self.b[index]]
         if not self.zooms:
             pictures = [in_proportion(picture, config, stage) for picture in pictures]
-        a, b = (seeded(self.cuts[stage], random)(image=picture)["image"] for picture in pictures)
-        return Batch(to_tensor(a), to_tensor(b))
+        pictures = [seeded(self.cuts[stage], random)(image=picture)["image"] for picture in pictures]
+        if config.jitter:
+            translated = pictures[: config.directions]
+            pictures[: config.directions] = [jittered(picture, config.jitter, random) for picture in translated]
+        return Batch(*map(to_tensor, pictures))
 
     def validation(self) -> list[Batch]:
         return self.whole(self.aside)

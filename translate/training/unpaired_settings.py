@@ -25,6 +25,10 @@ class UnpairedConfig(AdversarialConfig):
     zoom: float = 1.0
     """Squares are enlarged by up to so much, at random: subjects that fill a picture, where the training pictures show
     them from afar. 1: as they are."""
+    jitter: float = 0.0
+    """How much the light of pictures that are translated varies, at random: their brightness, contrast and saturation
+    by up to this part of it, so that subjects are found in the dark, too. What is translated to is as it is (cyclegan,
+    which translates both piles, varies both). 0: as they are."""
     keep_weight: float = 0.0
     """How strongly a translation must stay like its picture: weight of their distance in pixels, which keeps meadows
     and skies as they are (self-regularization, Shrivastava et al. 2017, eq. 4); the papers have none."""
@@ -79,6 +83,8 @@ class UnpairedConfig(AdversarialConfig):
                 self.size >= 8 * self.zoom,
                 f"--zoom {self.zoom} of squares of {self.size} pixels leaves less than 8 to enlarge",
             ),
+            (0 <= self.jitter <= 1, f"--jitter {self.jitter} is a part of what is there, 0 to 1"),
+            for_rgb(self.channels, self.jitter > 0, "--jitter"),
             (
                 self.validation != 1,
                 "--validation 1: a distance of piles needs 2 pictures or more of each; without it there is no best "
