@@ -23,10 +23,25 @@ def load_square(file: Path, side: int, channels: int) -> Pixels:
     return square(load_pixels(file, channels), side)
 
 
-def load_masked(files: Sequence[Path], side: int, channels: int) -> Pixels:
-    """A picture, and its mask as one channel more where there is one, each as `square`."""
-    picture, *mask = files
-    return np.dstack([load_square(picture, side, channels), *(load_square(file, side, 1) for file in mask)])
+def in_shape(image: Pixels, side: int) -> tuple[int, int]:
+    """Width and height of a picture whose shorter side is `side`, in the shape that it has."""
+    height, width = image.shape[:2]
+    scale = side / min(height, width)
+    return max(side, round(width * scale)), max(side, round(height * scale))
+
+
+def load_masked(files: Sequence[Path], side: int, channels: int, *, squeeze: bool) -> Pixels:
+    """A picture, and its mask as one channel more where there is one, each as `square`, or of the picture's shape."""
+    picture, *masks = [load_pixels(file, 1 if place else channels) for place, file in enumerate(files)]
+    size = (side, side) if squeeze else in_shape(picture, side)
+    return np.dstack([resized(image, size, Image.Resampling.BICUBIC) for image in (picture, *masks)])
+
+
+def load_middle(file: Path, side: int, channels: int) -> Pixels:
+    """The square in the middle of a picture whose shorter side has become `side`."""
+    image = load_masked([file], side, channels, squeeze=False)
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
 
 
 def load_pair(files: Sequence[Path], side: int, channels: int, *, swap: bool) -> Pixels:

@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from PIL import Image
 from torch.utils.data import Dataset
 
 from models.errors import DataError
 from translate.training.cache import fill, make_room
 from translate.training.config import Pix2PixConfig, SRGANConfig, TrainingConfig, UnpairedConfig
 from translate.training.data import Pile, to_tensor
-from translate.training.degrade import degrade, shrink
+from translate.training.degrade import degrade, resized, shrink
 from translate.training.layout import Layout, find_piles, hold_out, recognise, with_masks
-from translate.training.loading import load_large, load_masked, load_pair, load_square, square
+from translate.training.loading import load_large, load_masked, load_middle, load_pair, load_square
 from translate.training.method import Batch
 from translate.training.pixels import Pixels, load_pixels
 
@@ -66,8 +67,10 @@ def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: 
     size = config.stages[stage]
     if size == config.size:
         return image
+    height, width = (side * size // config.size for side in image.shape[:2])
     picture, mask = image[:, :, : config.channels], image[:, :, config.channels :]  # apart: a mask is not its alpha
-    return np.dstack([square(part, config.load_size * size // config.size) for part in (picture, mask) if part.size])
+    parts = [part for part in (picture, mask) if part.size]
+    return np.dstack([resized(part, (width, height), Image.Resampling.BICUBIC) for part in parts])
 
 
 def as_batch(a: Pixels, b: Pixels) -> Batch:
@@ -176,8 +179,8 @@ class Piles(Samples):
         )
         self.aside = list(zip(aside_a, aside_b, strict=True))
         self.kept_aside = 2 * len(self.aside)
-        load = partial(load_masked, side=config.load_size, channels=config.channels)
-        label = f"square {config.load_size}{kind_of(config)}"
+        load = partial(load_masked, side=config.load_size, channels=config.channels, squeeze=config.squeeze)
+        label = f"{'square' if config.squeeze else 'shorter side'} {config.load_size}{kind_of(config)}"
         items_a, items_b = self.with_masks(files_a, files_b)
         self.a, self.b = (
             pile(items, 2 * config.seed + number, load, all_of, config, label, share=2)
@@ -217,9 +220,10 @@ class Piles(Samples):
         return self.whole([(a, b) for (a, *_), (b, *_) in zip(self.a.items, self.b.items, strict=False)][:count])
 
     def whole(self, twos: Sequence[tuple[Path, Path]]) -> list[Batch]:
-        """A picture of each pile, whole, at the size that is trained."""
+        """A picture of each pile, whole (or its middle, if it is not squeezed), at the size that is trained."""
         size, channels = self.config.size, self.config.channels
-        return [as_batch(*(load_square(file, size, channels) for file in two)) for two in twos]
+        load = load_square if self.config.squeeze else load_middle
+        return [as_batch(*(load(file, size, channels) for file in two)) for two in twos]
 
 
 class HighResolution(Samples):

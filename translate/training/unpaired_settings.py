@@ -22,6 +22,9 @@ class UnpairedConfig(AdversarialConfig):
     objective: ObjectiveName = "least-squares"
     load_size: int = 286
     """Pictures are first resized to this many pixels a side (bicubic), then squares are cut out."""
+    squeeze: bool = True
+    """Make both sides of a picture --load-size, as the papers' code does: wide pictures are narrowed. With
+    --no-squeeze the shorter side becomes --load-size, and shapes stay as users' pictures have them."""
     zoom: float = 1.0
     """Squares are enlarged by up to so much, at random: subjects that fill a picture, where the training pictures show
     them from afar. 1: as they are."""
