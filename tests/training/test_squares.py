@@ -98,9 +98,8 @@ def test_wide_pictures_are_squeezed_or_keep_their_shape(config: type[UnpairedCon
 
     for squeeze, slope in ((True, 4), (False, 2)):
         found, samples = slopes(squeeze=squeeze)
-        assert (
-            np.abs(np.array(found) - np.repeat([2 * slope, slope], 8)).max() < 0.15
-        )  # the first stage is half as large
+        expected = np.repeat([2 * slope, slope], 8)  # the pictures of the first stage are half as large
+        assert np.abs(np.array(found) - expected).max() < 0.15
         for batch in samples.validation():
             for part in batch:
                 assert part.shape == (1, 3, 40, 40)
