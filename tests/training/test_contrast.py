@@ -12,7 +12,6 @@ from models.resnet import ResNetGenerator
 from translate.training.config import CUTConfig
 from translate.training.contrast import Encoder, Painter, PatchNCE, draw_places, mirror_places, patches
 from translate.training.cut import CUT
-from translate.training.losses import kept
 from translate.training.method import Batch
 
 CPU = torch.device("cpu")
@@ -158,41 +157,3 @@ def test_a_step_is_that_of_the_paper(settings: dict[str, Any], discriminator: st
 def test_only_a_resnet_can_be_contrasted() -> None:
     with pytest.raises(ConfigError, match=r"--generator unet_128: cut contrasts layers of a ResNet"):
         CUT(CUTConfig(**{**TINY, "generator": "unet_128", "generator_arguments": {}}), CPU)
-
-
-def test_squares_are_kept_by_their_means() -> None:
-    picture = pictures(1, 1)
-    stripes = torch.ones(1, 3, 32, 32)
-    stripes[..., ::2] = -1
-    assert float(kept(picture + stripes, picture, 8)) == pytest.approx(0, abs=1e-6)
-    assert float(kept(picture + stripes, picture, 1)) == pytest.approx(1)
-    assert float(kept(picture + 0.25, picture, 8)) == pytest.approx(0.25)
-    with pytest.raises(ConfigError, match="--keep-pixels 20 must be 1 to 16, the smallest size"):
-        CUTConfig(**TINY, size=32, sizes=(16, 32), keep_pixels=20)
-
-
-def test_with_a_knee_few_strong_changes_cost_less_than_many_weak_ones() -> None:
-    picture = pictures(1, 1)
-    everywhere, somewhere = torch.full((1, 3, 32, 32), 0.1), torch.zeros(1, 3, 32, 32)
-    somewhere[..., :16, :8] = 0.8  # as much in all, over an eighth
-    assert float(kept(picture + everywhere, picture, 1)) == pytest.approx(float(kept(picture + somewhere, picture, 1)))
-    assert float(kept(picture + everywhere, picture, 1, 0.1)) == pytest.approx(0.5)
-    assert float(kept(picture + somewhere, picture, 1, 0.1)) == pytest.approx(0.8 / 0.9 / 8)
-    with pytest.raises(ConfigError, match=r"--keep-knee 0\.1 needs a --keep-weight above 0"):
-        CUTConfig(**TINY, keep_knee=0.1)
-
-
-def test_cut_keeps_what_it_is_told_to_keep() -> None:
-    def far_after(keep_weight: float) -> float:
-        torch.manual_seed(0)
-        a = pictures(1, 1)
-        arguments = {"width": 8, "blocks": 1}
-        method = CUT(
-            CUTConfig(**{**TINY, "generator_arguments": arguments}, keep_weight=keep_weight, learning_rate=2e-3), CPU
-        )
-        losses = [method.step(Batch(a, -a)) for _ in range(40)]
-        assert ("g_keep" in losses[0]) == (keep_weight > 0)
-        with torch.no_grad():
-            return float((method.g(a) - a).abs().mean())
-
-    assert far_after(20.0) < 0.6 * far_after(0.0)

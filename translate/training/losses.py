@@ -20,6 +20,8 @@ CELL = 32
 """Pixels, of the squares in which such a pattern is looked for."""
 WINDOW = 16
 """The same for the loss: weaves that change from place to place are woven, too."""
+STEEP = 0.03
+"""Step between neighbours, 4 of 255, at which a picture is taken for an edge rather than for noise."""
 EDGES_WINDOW = 64
 """The same for the strength of edges, which has one sign wherever it is woven, and more noise."""
 
@@ -42,6 +44,16 @@ def kept(result: Tensor, picture: Tensor, pixels: int, knee: float = 0.0, masks:
         apart = apart * (1 - masks)
     distances = F.avg_pool2d(apart, pixels).abs()
     return (distances / (distances + knee) if knee else distances).mean()
+
+
+def rough(result: Tensor, picture: Tensor) -> Tensor:
+    """How steep the result is where the picture is even: mean step between neighbours, each counted e^(-s / 0.03) where
+    the picture has a step of s (edge-aware smoothness, Heise et al. 2013, Godard et al. 2017). Both [B, C, H, W]."""
+    steps = [
+        (one.abs() * torch.exp(-other.abs().mean(1, keepdim=True) / STEEP)).mean()
+        for one, other in zip(_steps(full(result)), _steps(full(picture)), strict=True)
+    ]
+    return torch.stack(steps).mean()
 
 
 def woven(result: Tensor, picture: Tensor) -> Tensor:
@@ -76,7 +88,8 @@ def uneven(values: Tensor, window: int) -> Tensor:
 def held(
     config: UnpairedConfig, done: float, *translated: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """What holds results to the pictures that they are of, without a target: --keep-weight, --grid-weight, --masks.
+    """What holds results to the pictures that they are of, without a target: --keep-weight, --smooth-weight,
+    --grid-weight, --masks.
 
     `translated` are results, their pictures, the masks of these and those that were drawn ([B, 0, H, W] if there are
     none); `done` is the part of the run that is over. Returns the sum, and its parts without their weights; 0 and none
@@ -90,6 +103,9 @@ def held(
             for result, picture, masks, _ in translated
         )
         total = total + config.keep_weight * config.risen(done) * found["g_keep"]
+    if config.smooth_weight > 0:
+        found["g_smooth"] = _sum(rough(*pair) for pair in pairs)
+        total = total + config.smooth_weight * found["g_smooth"]
     if config.grid_weight > 0:
         found["g_grid"] = _sum(woven(*pair) for pair in pairs)
         total = total + config.grid_weight * found["g_grid"]
@@ -118,10 +134,15 @@ def peak_signal_to_noise(result: Tensor, target: Tensor) -> Tensor:
 def _edges(pictures: Tensor) -> Iterable[Tensor]:
     """Differences of neighbours: side by side, one above the other, and along both diagonals."""
     above, below = pictures[..., :-1, :], pictures[..., 1:, :]
-    yield pictures[..., 1:] - pictures[..., :-1]
-    yield below - above
+    yield from _steps(pictures)
     yield below[..., 1:] - above[..., :-1]
     yield below[..., :-1] - above[..., 1:]
+
+
+def _steps(pictures: Tensor) -> Iterable[Tensor]:
+    """Differences of neighbours: side by side, and one above the other."""
+    yield pictures[..., 1:] - pictures[..., :-1]
+    yield pictures[..., 1:, :] - pictures[..., :-1, :]
 
 
 def _whole(pictures: Tensor, step: int) -> Tensor:

@@ -45,6 +45,10 @@ class UnpairedConfig(AdversarialConfig):
     """Fraction of the run over which that weight rises from zero: first change, then tidy up. As it rises, the mask of
     resnet_6blocks_masked gets its say: with no rise such a generator tends to mask all of its painting, at once and for
     good. 0: all of it from the start."""
+    smooth_weight: float = 0.0
+    """What it costs to be uneven where the picture is even: weight of the steps between a result's pixels, of which
+    those count little that are edges in the picture, too (edge-aware smoothness, Godard et al. 2017). Against grain in
+    skies that were black."""
     masks: Path | None = None
     """Two folders as those of --data, with a grey picture for each, of the same name: white where a translation may
     change it, such as on the horse. Only that is judged (the rest is grey in its place), only the rest is held by
@@ -80,7 +84,7 @@ class UnpairedConfig(AdversarialConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(
-            *not_negative(self, "keep_weight", "keep_knee", "mask_weight", "class_weight"),
+            *not_negative(self, "keep_weight", "keep_knee", "smooth_weight", "mask_weight", "class_weight"),
             (self.zoom >= 1, f"--zoom {self.zoom} must be 1 or more"),
             (
                 self.size >= 8 * self.zoom,
