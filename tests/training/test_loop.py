@@ -108,6 +108,38 @@ def test_all_generators_of_a_run_start_from_those_of_another(piles: Path, tmp_pa
         train(one)
 
 
+@pytest.mark.parametrize("config", [CUTConfig, CycleGANConfig])
+def test_discriminators_start_from_those_of_the_run(
+    config: Any, piles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {**SMALL, "data": piles, "load_size": 18, "precision": "fp32"}
+    if config is CUTConfig:
+        settings["patches"] = 8
+    first = train(config(out=tmp_path / "first", **settings))
+    capsys.readouterr()
+
+    def networks(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+        state = torch.load(folder / "checkpoints/000000008/state.pt", weights_only=True)
+        found: dict[str, dict[str, torch.Tensor]] = state["method"]["networks"]
+        return found
+
+    names = {CUTConfig: ["d", "contrast"], CycleGANConfig: ["d_a", "d_b"]}[config]
+    still = {**settings, "learning_rate": 1e-12, "start_from": first}
+    second = train(config(out=tmp_path / "second", **still))
+    assert f"with its generators and its {', '.join(names)}" in capsys.readouterr().err
+    for name in names:
+        theirs = networks(second)[name]
+        assert all(torch.allclose(weight, theirs[key], atol=1e-9) for key, weight in networks(first)[name].items())
+    other = {"width": 4, "layers": 2}
+    third = networks(train(config(out=tmp_path / "third", **{**still, "discriminator_arguments": other})))
+    told = capsys.readouterr().err
+    assert ("its contrast" in told) == (config is CUTConfig)
+    assert "d_a" not in told
+    assert not any(
+        torch.equal(weight, networks(first)[names[0]].get(key, weight[:0])) for key, weight in third[names[0]].items()
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "updates", "compiler", "expected"),
     [

@@ -7,13 +7,9 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from export.command import find_checkpoint
-from models.checkpoint import load_checkpoint
-from models.errors import ConfigError, TrainingError, TranslateError
+from models.errors import ConfigError, TranslateError
 from models.layers import Generator
-from models.manifest import Manifest
 from translate.training import processes
 from translate.training.allocator import freed_memory_kept
 from translate.training.checkpointing import restore
@@ -31,6 +27,7 @@ from translate.training.samples import HighResolution, Pairs, Piles, Samples
 from translate.training.scaling import LossScale
 from translate.training.seen import fingerprints, merged
 from translate.training.srgan import SRGAN
+from translate.training.starting import start_from
 
 INTERRUPTED = 130
 
@@ -225,44 +222,3 @@ def check_discriminators(method: Method, config: TrainingConfig) -> None:
                     f"--discriminator {config.discriminator} cannot judge squares of {size} pixels: choose another "
                     "--size, or other --discriminator-arguments (fewer layers or scales; for vgg its size)."
                 ) from None
-
-
-def start_from(path: Path, method: Method, config: TrainingConfig) -> Manifest:
-    """Copy the weights of a checkpoint into the run's generator, or of a run's checkpoints into all of its generators.
-
-    Args:
-        path: a .safetensors file, or a run folder, whose newest checkpoint is meant. Where the method trains several
-            generators, a run folder that has them all.
-    Returns:
-        The Manifest of the (first) checkpoint; a run's share what this run needs to know of them.
-    Raises:
-        TrainingError: one file for several generators, or another network than the settings name.
-        UsageError: nothing there.
-    """
-    generators = method.generators()
-    several = len(generators) > 1
-    if several and path.is_file():
-        raise TrainingError(
-            f"--start-from {path} is one generator, and this method trains {len(generators)}: name the folder of a "
-            "run that has them all."
-        )
-    first, *_ = [
-        begin_with(network, find_checkpoint(path, name if several else ""), config)
-        for name, (network, _) in generators.items()
-    ]
-    return first
-
-
-def begin_with(network: nn.Module, path: Path, config: TrainingConfig) -> Manifest:
-    """Copy the weights of a checkpoint into a generator of the run."""
-    loaded, manifest = load_checkpoint(path)
-    ours = (config.generator, config.generator_arguments)
-    theirs = (manifest.generator, manifest.arguments)
-    if ours == theirs:
-        network.load_state_dict(loaded.state_dict())
-    elif not (isinstance(network, Generator) and network.begin_with(loaded)):
-        raise TrainingError(
-            f"{path} holds a {theirs[0]} {theirs[1] or ''}, and the settings ask for a {ours[0]} {ours[1] or ''}: "
-            "make --generator and --generator-arguments those of the file."
-        )
-    return manifest

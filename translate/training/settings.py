@@ -79,8 +79,8 @@ class TrainingConfig:
     """Go on from the last checkpoint in the run folder: with the same pictures, the result is that of a run never
     stopped. Another --images or --decay-from makes the run longer or shorter."""
     start_from: Path | None = None
-    """Run, or .safetensors checkpoint, whose weights the generator starts with; where several are trained (cyclegan), a
-    run that has them all."""
+    """Run whose weights the networks start with (discriminators too, where they are like these), or .safetensors
+    checkpoint of a generator; where several are trained (cyclegan), a run."""
     name: str = ""
     """Name of the model in its Manifest; the run folder's name if empty."""
     source: str = ""
