@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.errors import DataError
+from models.errors import ConfigError, DataError
 from translate.training.config import CycleGANConfig, Pix2PixConfig, SRGANConfig
 from translate.training.data import batches, find_piles, hold_out, list_pictures, load_rgb, to_device
 from translate.training.degrade import degrade, palette, shrink
@@ -147,3 +147,23 @@ def test_turns_and_mirrors_are_those_asked_for(flip: bool, rotate: bool, ways: i
     config = SRGANConfig(data=tmp_path, out=tmp_path / "run", size=16, flip=flip, rotate=rotate)
     samples = HighResolution(config, 4)
     assert len({samples[index].b.numpy().tobytes() for index in range(64)}) == ways
+
+
+def test_recolored_squares_are_as_often_as_asked_and_some_are_of_one_pure_color(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", 0, width=16, height=16)
+    plain, recolored = (
+        HighResolution(SRGANConfig(data=tmp_path, out=tmp_path / "run", size=16, flip=False, recolor=chance), 4)
+        for chance in (0.0, 0.5)
+    )
+    changed = [recolored[index].b for index in range(200) if not recolored[index].b.equal(plain[index].b)]
+    assert 70 <= len(changed) <= 130
+    pure = [square for square in changed if sum(channel.any().item() for channel in square) == 1]
+    assert len(pure) >= 10
+    assert recolored[7].b.equal(recolored[7].b)
+
+
+def test_recolor_is_a_chance_and_for_rgb_only(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--recolor 1\.5 is a chance"):
+        SRGANConfig(data=tmp_path, out=tmp_path / "run", recolor=1.5)
+    with pytest.raises(ConfigError, match="--recolor"):
+        SRGANConfig(data=tmp_path, out=tmp_path / "run", recolor=0.5, generator_arguments={"channels": 4})

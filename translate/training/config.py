@@ -118,6 +118,9 @@ class SRGANConfig(AdversarialConfig):
     decay_from: float = 1.0
     rotate: bool = False
     """Also turn pictures by 0, 90, 180 or 270 degrees at random."""
+    recolor: float = 0.0
+    """How often the channels of a square trade places, and some are darkened or blackened: without it, pure red, which
+    few textures are, stays in squares of as many pixels as it is enlarged by. For RGB."""
     shrink: Weights = field(default_factory=lambda: {"bicubic": 1.0})
     """Kernels that make the small picture, and how often each is drawn: box, bicubic, lanczos, nearest."""
     degradations: tuple[str, ...] = ()
@@ -160,6 +163,7 @@ class SRGANConfig(AdversarialConfig):
                 bool(self.degradations or self.jpeg_chance or self.palette_chance),
                 "damage (--degradations, --jpeg-chance, --palette-chance)",
             ),
+            for_rgb(self.channels, self.recolor > 0, "--recolor"),
             (
                 self.stage == "adversarial" or not self.perceptual_features,
                 "--perceptual-features is for --stage adversarial; the first stage has a pixel distance only",
@@ -195,6 +199,7 @@ class SRGANConfig(AdversarialConfig):
                 for name, chance in (
                     ("--jpeg-chance", self.jpeg_chance),
                     ("--palette-chance", self.palette_chance),
+                    ("--recolor", self.recolor),
                     ("--dither-chance", self.dither_chance),
                 )
             ),

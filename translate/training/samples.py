@@ -62,6 +62,14 @@ def jittered(image: Pixels, most: float, random: Random) -> Pixels:
     return np.dstack([colors, image[:, :, 3:]])
 
 
+RECOLOR = (
+    A.ChannelShuffle(p=1),
+    A.MultiplicativeNoise((0.2, 1), per_channel=True, elementwise=False, p=0.5),
+    A.ChannelDropout((1, 2), fill=0, p=0.5),
+)
+"""What --recolor does to some squares, in this order."""
+
+
 def in_proportion(image: Pixels, config: Pix2PixConfig | UnpairedConfig, stage: int) -> Pixels:
     """A picture of `load_size`, and a mask that follows it, resized as its squares are in that stage of the run."""
     size = config.stages[stage]
@@ -244,8 +252,10 @@ class HighResolution(Samples):
         self.kept_aside = len(self.aside)
         load = partial(load_large, smallest=max(config.stages), channels=config.channels)
         self.pile = pile(files, config.seed, load, alone, config, f"as it is{kind_of(config)}")
-        turn = [A.RandomRotate90(p=1.0)] if config.rotate else []
-        self.cuts = [cut_out(size, config, *turn) for size in config.stages]
+        more: list[A.BasicTransform | A.Compose] = [A.RandomRotate90(p=1.0)] if config.rotate else []
+        if config.recolor:
+            more.append(A.Sequential(RECOLOR, p=config.recolor))
+        self.cuts = [cut_out(size, config, *more) for size in config.stages]
 
     def __getitem__(self, index: int) -> Batch:
         random = np.random.default_rng((self.config.seed, index))
