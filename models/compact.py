@@ -13,8 +13,12 @@ from models.receptive import conv, enlarge, receptive_radius
 class CompactGenerator(Generator):
     """SRVGGNetCompact of Real-ESRGAN (Wang et al. 2021).
 
-    conv3-64, (PReLU, conv3-64) x convs, PReLU, conv3 to scale² x channels, pixel shuffle; plus the input,
-    nearest. PReLU has a slope for each channel. Initialisation: PyTorch's own, as published.
+    conv3-64, (PReLU, conv3-64) x convs, PReLU, conv3 to scale² x channels, pixel shuffle; plus the input, enlarged:
+    nearest as published, or bilinear with `smooth_base` (ours). PReLU has a slope for each channel. Initialisation:
+    PyTorch's own, as published.
+
+    Where the network has nothing to add, what it adds to is seen: what glows in pure red, of which few training
+    pictures have any, becomes squares without `smooth_base`.
 
     `refine`, ours: each pixel of the input is painted as a square by itself, and a discriminator that wants grain gets
     a weave of such squares. With refine > 0, so many more channels are enlarged beside the picture, and two
@@ -25,8 +29,12 @@ class CompactGenerator(Generator):
     with `refine`). 621,424 parameters with 64 channels, 16 convs, x4; with refine = 8: 697,331.
     """
 
-    def __init__(self, channels: int = 3, width: int = 64, convs: int = 16, scale: int = 4, refine: int = 0) -> None:
+    def __init__(
+        self, channels: int = 3, width: int = 64, convs: int = 16, scale: int = 4, refine: int = 0,
+        smooth_base: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.base = "bilinear" if smooth_base else "nearest"
         self.body = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.PReLU(width))
         for _ in range(convs):
             self.body.append(nn.Conv2d(width, width, 3, padding=1))
@@ -51,22 +59,23 @@ class CompactGenerator(Generator):
         self.radius = receptive_radius([*[conv(3)] * (convs + 2), enlarge(scale), *crossing], scale=scale)
 
     def forward(self, image: Tensor) -> Tensor:
-        nearest = F.interpolate(image, scale_factor=float(self.scale), mode="nearest")
+        enlarged = F.interpolate(image, scale_factor=float(self.scale), mode=self.base)
         seen = self.body(image)
-        result: Tensor = self.to_image(seen) + nearest
+        result: Tensor = self.to_image(seen) + enlarged
         if not self.refine:
             return result
         return result + self.refine["image"](torch.cat([result, self.refine["features"](seen)], 1))
 
     def begin_with(self, other: nn.Module) -> bool:
-        """Take the weights of a network that is the same but for `refine` and for fewer `convs`; whether it is.
+        """Take the weights of a network that is the same but for its base, `refine` and fewer `convs`; whether it is.
 
         Convolutions that it lacks come last, and hand on what they get (Net2DeeperNet, Chen, Goodfellow & Shlens 2016):
-        the result is that of `other`, until both learn.
+        the result is that of `other`, until both learn. What another base changes is left to learn.
         """
         ours, theirs = self.state_dict(), other.state_dict()
         missing = ours.keys() - theirs.keys()
-        if not missing or not all(name.startswith(("refine.", "body.")) for name in missing):
+        alike = not missing and self.base == getattr(other, "base", None)
+        if alike or not all(name.startswith(("refine.", "body.")) for name in missing):
             return False
         if any(name not in ours or ours[name].shape != value.shape for name, value in theirs.items()):
             return False

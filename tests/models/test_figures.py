@@ -25,6 +25,14 @@ def test_compact_adds_the_nearest_enlargement():
     assert torch.equal(silence(small_generator("compact_x4"))(image), interpolate(image, scale_factor=4.0))
 
 
+def test_compact_adds_a_bilinear_enlargement_if_asked_to():
+    image = picture(1, 3, 5, 7)
+    smooth, plain = (build_generator("compact_x4", width=4, convs=1, smooth_base=smooth) for smooth in (True, False))
+    assert smooth.begin_with(plain)
+    assert smooth.state_dict().keys() == plain.state_dict().keys()
+    assert torch.equal(silence(smooth)(image), interpolate(image, scale_factor=4.0, mode="bilinear"))
+
+
 def test_msrresnet_adds_the_bilinear_enlargement():
     image = picture(1, 3, 5, 7)
     bilinear = interpolate(image, scale_factor=4.0, mode="bilinear", align_corners=False)

@@ -15,7 +15,10 @@ def with_positive_weights(network):
     return network.double().eval()
 
 
-@pytest.mark.parametrize(("name", "more"), [*((name, {}) for name in GENERATORS), ("compact_x4", {"refine": 2})])
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [*((name, {}) for name in GENERATORS), ("compact_x4", {"refine": 2}), ("compact_x4", {"smooth_base": True})],
+)
 def test_radius_is_exact(name, more):
     arguments = small(GENERATORS, name) | more
     arguments |= {"depth": 3} if name.startswith("unet") else {}
