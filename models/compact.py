@@ -10,6 +10,16 @@ from models.layers import Generator
 from models.receptive import conv, enlarge, receptive_radius
 
 
+FLAT = 2 * 2 / 255
+"""Difference in 3 x 3 pixels, of a range of 2, from which on they are as uneven as any: two levels of 255."""
+
+
+def unevenness(image: Tensor) -> Tensor:
+    """How far 3 x 3 pixels are from one colour: [B, C, H, W] in [-1, 1] -> [B, 1, H, W], 0 where they are not at all."""
+    highest, lowest = F.max_pool2d(image, 3, 1, 1), -F.max_pool2d(-image, 3, 1, 1)
+    return ((highest - lowest).amax(1, keepdim=True) / FLAT).clamp(0, 1)
+
+
 class CompactGenerator(Generator):
     """SRVGGNetCompact of Real-ESRGAN (Wang et al. 2021).
 
@@ -25,15 +35,19 @@ class CompactGenerator(Generator):
     convolutions (3 x 3, twice as many channels, PReLU) among the pixels of the result add what crosses the squares.
     That is nothing at first.
 
+    `keep_flat`, ours: nothing is added where the input is flat, that is where 3 x 3 pixels are one colour, and half of it
+    where they are apart by one level of 255 at most: paint and signs stay the colour that they are, to the bit.
+
     Shapes: [B, C, H, W] -> [B, C, scale * H, scale * W], any size. No normalization. Radius: convs + 2 (x4: convs + 3
     with `refine`). 621,424 parameters with 64 channels, 16 convs, x4; with refine = 8: 697,331.
     """
 
     def __init__(
         self, channels: int = 3, width: int = 64, convs: int = 16, scale: int = 4, refine: int = 0,
-        smooth_base: bool = False,
+        smooth_base: bool = False, keep_flat: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.keep_flat = bool(keep_flat)
         self.base = "bilinear" if smooth_base else "nearest"
         self.body = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.PReLU(width))
         for _ in range(convs):
@@ -61,20 +75,22 @@ class CompactGenerator(Generator):
     def forward(self, image: Tensor) -> Tensor:
         enlarged = F.interpolate(image, scale_factor=float(self.scale), mode=self.base)
         seen = self.body(image)
-        result: Tensor = self.to_image(seen) + enlarged
-        if not self.refine:
-            return result
-        return result + self.refine["image"](torch.cat([result, self.refine["features"](seen)], 1))
+        added: Tensor = self.to_image(seen)
+        if self.refine:
+            added = added + self.refine["image"](torch.cat([enlarged + added, self.refine["features"](seen)], 1))
+        if self.keep_flat:
+            added = added * F.interpolate(unevenness(image), scale_factor=float(self.scale), mode="bilinear")
+        return enlarged + added
 
     def begin_with(self, other: nn.Module) -> bool:
-        """Take the weights of a network that is the same but for its base, `refine` and fewer `convs`; whether it is.
+        """Take the weights of a network that is the same but for its base, `keep_flat`, `refine` and fewer `convs`; whether it is.
 
         Convolutions that it lacks come last, and hand on what they get (Net2DeeperNet, Chen, Goodfellow & Shlens 2016):
         the result is that of `other`, until both learn. What another base changes is left to learn.
         """
         ours, theirs = self.state_dict(), other.state_dict()
         missing = ours.keys() - theirs.keys()
-        alike = not missing and self.base == getattr(other, "base", None)
+        alike = not missing and all(getattr(other, name, None) == getattr(self, name) for name in ("base", "keep_flat"))
         if alike or not all(name.startswith(("refine.", "body.")) for name in missing):
             return False
         if any(name not in ours or ours[name].shape != value.shape for name, value in theirs.items()):

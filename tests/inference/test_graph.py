@@ -79,6 +79,9 @@ CASES: dict[str, bytes] = {
         node("SpaceToDepth", "x", blocksize=2, out="y"), node("Conv", "y", "w", pads=[1] * 4), w=weights(4, 16, 3, 3)
     ),
     "pooled": model(node("AveragePool", "x", kernel_shape=[2, 2], strides=[2, 2])),
+    "most of all channels": model(
+        node("MaxPool", "x", kernel_shape=[3, 3], pads=[1] * 4, out="y"), node("ReduceMax", "y", "a"), a=np.array([1]),
+    ),
     "branches": model(
         node("Conv", "x", "w", pads=[1] * 4, out="a"),
         helper.make_node("Split", ["x"], ["b", "c"], axis=1, num_outputs=2),
@@ -144,6 +147,7 @@ def test_the_middle_of_a_window_is_what_the_picture_gives(name: str, data: st.Da
         (model(node("Conv", "x", "w"), w=weights(4, 4, 3, 3)), "share of the picture"),
         (model(node("Add", "x", "row"), row=weights(1, 1, 1, 64)), r"constant of shape \[1, 1, 1, 64\]"),
         (model(node("Concat", "x", "x", axis=3)), "along an axis of the picture"),
+        (model(node("ReduceMean", "x", "a"), a=np.array([3])), "ReduceMean along an axis of the picture"),
         (model(node("Conv", "x", "w", strides=[2, 2], pads=[1] * 4, out="y"), node("Add", "x", "y"),
                w=weights(4, 4, 3, 3)), "different sizes"),
         (model(node("Shape", "x", out="s"), node("Reshape", "x", "s")), "Shape"),

@@ -33,6 +33,20 @@ def test_compact_adds_a_bilinear_enlargement_if_asked_to():
     assert torch.equal(silence(smooth)(image), interpolate(image, scale_factor=4.0, mode="bilinear"))
 
 
+def test_compact_adds_nothing_to_what_is_flat_if_asked_to():
+    free, held = (build_generator("compact_x4", width=4, convs=1, refine=2, keep_flat=keep) for keep in (False, True))
+    assert held.begin_with(free)
+    image = picture(1, 3, 12, 24)
+    image[..., 12:] = torch.tensor([0.1, -1.0, 1.0])[:, None, None]
+    image[:, 0, 5, 18] += 2 / 255  # a level apart
+    enlarged = interpolate(image, scale_factor=4.0)
+    ours, theirs = held(image) - enlarged, free(image) - enlarged
+    torch.testing.assert_close(ours[..., :40], theirs[..., :40])
+    torch.testing.assert_close(ours[..., 20:24, 72:76], theirs[..., 20:24, 72:76] / 2)
+    assert ours[..., 56:64].eq(0).all()
+    assert theirs[..., 56:64].abs().min() > 1e-6
+
+
 def test_msrresnet_adds_the_bilinear_enlargement():
     image = picture(1, 3, 5, 7)
     bilinear = interpolate(image, scale_factor=4.0, mode="bilinear", align_corners=False)

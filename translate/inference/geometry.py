@@ -255,6 +255,15 @@ def _slice(operator: Operator) -> Layer:
     return Layer((len(kept),), (SAME, SAME))
 
 
+def _reduce(operator: Operator) -> Layer:
+    """One channel of all."""
+    _only(operator)
+    axes = operator.constants[1] if len(operator.constants) > 1 else operator.get("axes", None)
+    if axes is None or [int(axis) % 4 for axis in axes] != [1] or not operator.get("keepdims", 1):
+        raise NotLocal(f"{operator.kind} along an axis of the picture")
+    return Layer((1,), (SAME, SAME))
+
+
 _LAYERS: dict[str, Callable[[Operator], Layer]] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
@@ -268,4 +277,8 @@ _LAYERS: dict[str, Callable[[Operator], Layer]] = {
     "Concat": _concat,
     "Split": _split,
     "Slice": _slice,
+    "ReduceMax": _reduce,
+    "ReduceMean": _reduce,
+    "ReduceMin": _reduce,
+    "ReduceSum": _reduce,
 }

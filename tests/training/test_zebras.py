@@ -1,0 +1,94 @@
+"""benchmarks.zebras: pairs differ where the horse is only, and what is painted loses the horse's colour."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.zebras import Settings, bleached, main, painted_small, pairs, redness, square
+from translate.training.pixels import load_rgb
+
+BROWN, MEADOW = (150, 90, 50), (70, 130, 60)
+MASK = np.zeros((120, 160), np.float32)
+MASK[30:90, 40:120] = 1
+
+
+def horse(colour: tuple[int, int, int] = BROWN) -> np.ndarray:
+    """A brown oblong on a meadow that is not quite even."""
+    picture = np.full((120, 160, 3), MEADOW, np.uint8)
+    picture[MASK > 0] = colour
+    return picture + np.random.default_rng(0).integers(0, 12, (120, 160, 1), np.uint8)
+
+
+def paint(picture: np.ndarray) -> np.ndarray:
+    """Stripes of 4 pixels, brownish, over all of it."""
+    striped = picture.copy()
+    striped[:, np.arange(picture.shape[1]) // 4 % 2 == 0] //= 3
+    return striped
+
+
+def colourful(picture: np.ndarray) -> float:
+    return float(np.ptp(picture.astype(float), axis=2).mean())
+
+
+def test_brown_is_red() -> None:
+    assert redness(horse(), MASK) == pytest.approx(100, abs=1)
+    assert redness(horse((90, 90, 90)), MASK) == pytest.approx(0, abs=1)
+
+
+def test_a_zebra_painted_small_has_wide_stripes_and_fine_detail() -> None:
+    assert np.allclose(painted_small(horse(), MASK, paint, 0.5, 1)[MASK == 0], horse()[MASK == 0])
+    row = painted_small(horse(), MASK, paint, 0.5, 0)[60, 40:120] @ [0.299, 0.587, 0.114]
+    changes = np.diff(row > row.mean()).sum()
+    assert changes == 9  # of 80 pixels in stripes of 8
+    rough = [cv2.Laplacian(painted_small(horse(), MASK, paint, 0.5, fine), -1).var() for fine in (0, 1)]
+    assert rough[1] > rough[0] * 1.1
+
+
+def test_what_is_painted_becomes_black_and_white() -> None:
+    zebra = paint(horse()).astype(np.float32)
+    for seed in range(8):
+        made = bleached(zebra, MASK, np.random.default_rng(seed))
+        assert np.array_equal(made[MASK == 0], zebra[MASK == 0])
+        assert colourful(made[40:80, 60:100]) < 0.62 * colourful(zebra[40:80, 60:100])
+        assert made[40:80, 60:100].std() > zebra[40:80, 60:100].std() * 0.9
+
+
+def test_squares_show_the_animal() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(40):
+        found = square(MASK, 2, random)
+        assert MASK[found].shape == (60, 60)
+        assert MASK[found].mean() > 0.25
+
+
+def test_pairs_are_alike_where_no_horse_is() -> None:
+    def paint_horse(picture: np.ndarray) -> np.ndarray:
+        where = cv2.resize(MASK, picture.shape[1::-1]) > 0
+        return np.where(where[..., None], paint(picture), picture)
+
+    made = pairs(horse(), MASK, [paint_horse], 1, np.random.default_rng(0))
+    assert len(made) == 2
+    for zebra, target in made:
+        assert zebra.shape == target.shape == (120, 120, 3)
+        same = (np.abs(zebra.astype(int) - target) <= 1).all(axis=2)
+        assert 0.4 < same.mean() < 0.9
+
+
+def test_brown_horses_only(tmp_path: Path) -> None:
+    for name in ("horses", "masks"):
+        (tmp_path / name).mkdir()
+    for name, colour in (("a", BROWN), ("b", (60, 60, 60))):
+        Image.fromarray(horse(colour)).save(tmp_path / "horses" / f"{name}.png")
+    settings = Settings(tmp_path / "horses", tmp_path / "masks", tmp_path / "pairs", each=1)
+    with pytest.raises(SystemExit, match=r"holds no mask a\.png"):
+        main(settings)
+    for name in "ab":
+        Image.fromarray((MASK * 255).astype(np.uint8)).save(tmp_path / "masks" / f"{name}.png")
+    main(settings)
+    for name in ("input", "target"):
+        files = sorted((tmp_path / "pairs" / name).iterdir())
+        assert [file.name for file in files] == ["a-0.png", "a-1.png"]
+        assert {load_rgb(file).shape for file in files} == {(256, 256, 3)}
