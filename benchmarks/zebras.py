@@ -1,17 +1,18 @@
 """Pairs to learn zebra to horse from, made of horses: what horse2zebra makes of them, as black and white as zebras are.
 
-    python -m benchmarks.zebras --horses trainA --masks masks/A -o pairs
-    translate train pix2pix --recipe zebra2horse-pairs --data pairs --out runs/pairs
+    python -m benchmarks.zebras --data horse2zebra --masks masks -o pairs
+    translate train pix2pix --recipe zebra2horse-pairs --data pairs --start-from FIRST --out runs/pairs
 
 Unpaired methods alone do not learn it: what would let stripes go, a weak contrast or cycle, lets everything else go,
 too. In a pair, what is below the stripes is known. Zebras have no colours of their own, horses have many, so that only
-brown ones are taken: of all of them a network would learn the mean, which is grey. Half of the zebras are painted in a
-small picture and enlarged, with the fine detail of the large one: stripes of zebras near by are wide.
+brown ones are taken: of all of them a network would learn the mean, which is grey. Of three pairs one is painted in
+a small picture and enlarged, with the fine detail of the large one, since stripes of zebras near by are wide; and one
+wears the hide of a real zebra, since no painted one is as crisp.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,11 +27,13 @@ from rich.progress import track
 from tyro.conf import arg
 
 from translate.inference.translator import Translator
-from translate.training.layout import list_pictures
+from translate.training.layout import hold_out, list_pictures
 from translate.training.pixels import Pixels
 
 Floats = NDArray[np.float32]
 Pair = tuple[Pixels, Pixels]
+Shown = tuple[Pixels, Floats]
+"""A picture, [H, W, 3], and where its animal is, [H, W] from 0 to 1."""
 Paint = Callable[[Pixels], Pixels]
 SIDE = 256
 """Of the squares that are written, and of the shorter side of what zebras are painted in."""
@@ -43,16 +46,18 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 class Settings:
     """Make pairs of zebra and horse."""
 
-    horses: Path
-    """Photographs of horses."""
+    data: Path
+    """Folder with trainA, horses, and trainB, zebras."""
     masks: Path
-    """Where horses are, white, by the same names (.png)."""
+    """Folder with A and B: where the animals are, white, by the same names (.png)."""
     out: Annotated[Path, arg(aliases=["-o"])]
     """Folder for input/ and target/."""
     models: tuple[str, ...] = ("horse2zebra",)
     """What paints zebras: names or files; several paint more kinds of stripes."""
-    each: int = 3
-    """Pairs of each horse with stripes as they are painted, and as many with wide ones."""
+    each: int = 2
+    """Pairs of each of the three kinds for a horse."""
+    kept: int = 50
+    """Pictures of either kind that are left out, as `--validation` leaves them out of training."""
     seed: int = 0
 
 
@@ -84,12 +89,49 @@ def bleached(zebra: Floats, mask: Floats, random: np.random.Generator) -> Pixels
     stripes = ((luma - dark) / max(light - dark, 20)).clip(0, 1)
     for _ in range(random.integers(0, 3)):
         stripes = stripes**2 * (3 - 2 * stripes)
-    darkest, lightest = random.uniform(10, 60), random.uniform(170, 245)
-    strength = random.uniform(0.3, 1)
+    darkest, lightest = random.uniform(5, 55), random.uniform(175, 252)
+    strength = random.uniform(0.4, 1)
     grey = (luma + strength * (darkest + stripes * (lightest - darkest) - luma))[..., None]
     tint = np.array([1 + random.uniform(0, 0.08), 1, 1 - random.uniform(0, 0.12)])
     without = grey * tint + (zebra - luma[..., None]) * random.uniform(0, 0.5)
     return np.asarray((zebra + (without - zebra) * mask[..., None]).clip(0, 255).round(), np.uint8)
+
+
+def within(mask: Floats) -> tuple[slice, slice]:
+    """Rows and columns that hold the animal."""
+    rows, columns = np.nonzero(mask > 0.5)
+    return slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
+
+
+def dressed(horse: Pixels, mask: Floats, painted: Pixels, animal: Shown, random: np.random.Generator) -> Pixels:
+    """The horse in the hide of a real zebra, [H, W, 3], stretched over it; as painted where that does not reach."""
+    zebra, shown = animal
+    rows, columns = within(shown)
+    part = random.uniform(0.4, 1)
+    height, width = (max(round((place.stop - place.start) * part), 8) for place in (rows, columns))
+    top, left = (
+        int(random.integers(place.start, max(place.stop - side, place.start) + 1))
+        for place, side in ((rows, height), (columns, width))
+    )
+    side = -1 if random.random() < 0.5 else 1
+    where = within(mask)
+    goal = where[1].stop - where[1].start, where[0].stop - where[0].start
+    hide = cv2.resize(
+        np.ascontiguousarray(zebra[top : top + height, left : left + width][:, ::side]).astype(np.float32), goal,
+        interpolation=cv2.INTER_CUBIC,
+    )  # fmt: skip
+    inner = cv2.erode(shown, np.ones((5, 5)))[top : top + height, left : left + width][:, ::side]
+    cover = cv2.GaussianBlur(cv2.resize(np.ascontiguousarray(inner), goal), (0, 0), 1.5)
+    cover = (cover * mask[where])[..., None]
+
+    luma = (horse @ LUMA)[where]
+    shade = cv2.GaussianBlur(luma, (0, 0), 8)
+    lit = (shade / max(float(shade.mean()), 1)).clip(0.4, 1.8) ** random.uniform(0, 0.8)
+    fine = random.uniform(0, 0.8) * (luma - cv2.GaussianBlur(luma, (0, 0), 1.5))
+    worn = hide * lit[..., None] + fine[..., None]
+    result = painted.astype(np.float32)
+    result[where] += (worn - result[where]) * cover
+    return np.asarray(result.clip(0, 255).round(), np.uint8)
 
 
 def square(mask: Floats, zoom: float, random: np.random.Generator) -> tuple[slice, slice]:
@@ -102,20 +144,42 @@ def square(mask: Floats, zoom: float, random: np.random.Generator) -> tuple[slic
     return slice(top, top + side), slice(left, left + side)
 
 
-def pairs(horse: Pixels, mask: Floats, paint: Sequence[Paint], each: int, random: np.random.Generator) -> list[Pair]:
-    """Squares of zebras and of the horse, of any size: `each` as they are painted, `each` with wide stripes."""
+def pairs(
+    animal: Shown, paint: Sequence[Paint], zebras: Sequence[Shown], random: np.random.Generator
+) -> Iterator[Pair]:
+    """Squares of a zebra and of the horse, of any size: as it is painted, with wide stripes, in a real zebra's hide."""
+    horse, mask = animal
     soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), 1), np.float32)
-    made = []
-    for number in range(2 * each):
-        painter, wide = paint[int(random.integers(len(paint)))], number >= each
-        if wide:
-            zebra = painted_small(horse, soft, painter, random.uniform(0.3, 0.7), random.uniform(0.2, 1))
-        else:
+    for kind in ("painted", "wide", "dressed"):
+        painter = paint[int(random.integers(len(paint)))]
+        if kind == "painted":
             zebra = painter(horse).astype(np.float32)
-        nearest = 1.8 if wide else 2.6
-        rows, columns = square(mask, random.uniform(1.1, nearest) if number % each else 1, random)
-        made.append((bleached(zebra, soft, random)[rows, columns], horse[rows, columns]))
-    return made
+        else:
+            zebra = painted_small(horse, soft, painter, random.uniform(0.3, 0.7), random.uniform(0.2, 1))
+        result = bleached(zebra, soft, random)
+        if kind == "dressed":
+            result = dressed(horse, soft, result, zebras[int(random.integers(len(zebras)))], random)
+        rows, columns = square(mask, random.uniform(1, 1.8 if kind == "wide" else 2.6), random)
+        yield result[rows, columns], horse[rows, columns]
+
+
+def load(pictures: Path, masks: Path, kept: int) -> Iterator[tuple[str, Shown]]:
+    """Names, animals with a shorter side of `SIDE`, and their masks.
+
+    Raises:
+        SystemExit: a mask is missing.
+    """
+    for file in hold_out(list_pictures(pictures), kept)[0]:
+        masked = masks / f"{file.stem}.png"
+        if not masked.exists():
+            raise SystemExit(f"{masks} holds no mask {masked.name}: make one, white where the animal is.")
+        with Image.open(file) as picture, Image.open(masked) as shown:
+            share = SIDE / min(picture.size)
+            size = [round(side * share / 4) * 4 for side in picture.size]
+            animal = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+            mask = np.asarray(shown.convert("L").resize(size, Image.Resampling.BILINEAR), np.float32) / np.float32(255)
+        if mask.mean() >= LARGE:
+            yield file.stem, (animal, mask)
 
 
 def main(settings: Settings) -> None:
@@ -124,21 +188,16 @@ def main(settings: Settings) -> None:
     paint = [Translator.open(model, device="cpu") for model in settings.models]
     for name in ("input", "target"):
         (settings.out / name).mkdir(parents=True, exist_ok=True)
-    for file in track(list_pictures(settings.horses), "making zebras", console=Console(stderr=True), transient=True):
-        masked = settings.masks / f"{file.stem}.png"
-        if not masked.exists():
-            raise SystemExit(f"{settings.masks} holds no mask {masked.name}: make one, white where the horse is.")
-        with Image.open(file) as picture, Image.open(masked) as shown:
-            share = SIDE / min(picture.size)
-            size = [round(side * share / 4) * 4 for side in picture.size]
-            horse = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.BICUBIC))
-            mask = np.asarray(shown.convert("L").resize(size, Image.Resampling.BILINEAR), np.float32) / np.float32(255)
-        if mask.mean() < LARGE or redness(horse, mask) < BROWN:
+    zebras = [animal for _, animal in load(settings.data / "trainB", settings.masks / "B", settings.kept)]
+    horses = list(load(settings.data / "trainA", settings.masks / "A", settings.kept))
+    for stem, animal in track(horses, "making zebras", console=Console(stderr=True), transient=True):
+        if redness(*animal) < BROWN:
             continue
-        for number, pair in enumerate(pairs(horse, mask, paint, settings.each, random)):
+        made = (pair for _ in range(settings.each) for pair in pairs(animal, paint, zebras, random))
+        for number, pair in enumerate(made):
             for name, cutting in zip(("input", "target"), pair, strict=True):
                 whole = Image.fromarray(cutting).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-                whole.save(settings.out / name / f"{file.stem}-{number}.png")
+                whole.save(settings.out / name / f"{stem}-{number}.png")
 
 
 if __name__ == "__main__":

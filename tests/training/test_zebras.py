@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.zebras import Settings, bleached, main, painted_small, pairs, redness, square
+from benchmarks.zebras import Settings, bleached, dressed, main, painted_small, pairs, redness, square
 from translate.training.pixels import load_rgb
 
 BROWN, MEADOW = (150, 90, 50), (70, 130, 60)
@@ -64,31 +64,48 @@ def test_squares_show_the_animal() -> None:
         assert MASK[found].mean() > 0.25
 
 
+def test_a_hide_is_stretched_over_the_horse() -> None:
+    zebra = np.zeros((100, 100, 3), np.uint8)
+    zebra[20:60, 10:90] = np.arange(80)[None, :, None] // 4 % 2 * 200 + 20
+    shown = (zebra.max(axis=2) > 0).astype(np.float32)
+    red = np.full_like(horse(), (255, 0, 0))
+    for seed in range(8):
+        made = dressed(horse(), MASK, red, (zebra, shown), np.random.default_rng(seed))
+        assert np.array_equal(made[MASK == 0], red[MASK == 0])
+        middle = made[40:80, 52:108].astype(float)
+        assert (np.ptp(middle, axis=2) > 60).mean() < 0.4  # most of it is hide, not what was painted
+        assert np.percentile(middle[:, :, 1], 90) > 130
+        assert np.percentile(middle[:, :, 1], 10) < 60
+
+
 def test_pairs_are_alike_where_no_horse_is() -> None:
     def paint_horse(picture: np.ndarray) -> np.ndarray:
         where = cv2.resize(MASK, picture.shape[1::-1]) > 0
         return np.where(where[..., None], paint(picture), picture)
 
-    made = pairs(horse(), MASK, [paint_horse], 1, np.random.default_rng(0))
-    assert len(made) == 2
-    for zebra, target in made:
-        assert zebra.shape == target.shape == (120, 120, 3)
-        same = (np.abs(zebra.astype(int) - target) <= 1).all(axis=2)
-        assert 0.4 < same.mean() < 0.9
+    animal = horse(), MASK
+    random = np.random.default_rng(0)
+    made = [pair for _ in range(4) for pair in pairs(animal, [paint_horse], [animal], random)]
+    assert len(made) == 12
+    same = [(np.abs(zebra.astype(int) - target) <= 1).all(axis=2).mean() for zebra, target in made]
+    assert max(same) < 0.9
+    assert np.mean(same) > 0.2
 
 
 def test_brown_horses_only(tmp_path: Path) -> None:
-    for name in ("horses", "masks"):
-        (tmp_path / name).mkdir()
-    for name, colour in (("a", BROWN), ("b", (60, 60, 60))):
-        Image.fromarray(horse(colour)).save(tmp_path / "horses" / f"{name}.png")
-    settings = Settings(tmp_path / "horses", tmp_path / "masks", tmp_path / "pairs", each=1)
-    with pytest.raises(SystemExit, match=r"holds no mask a\.png"):
+    data, masks = tmp_path / "data", tmp_path / "masks"
+    for name in ("trainA", "trainB"):
+        (data / name).mkdir(parents=True)
+        (masks / name[-1]).mkdir(parents=True)
+    for name, colour in (("trainA/a", BROWN), ("trainA/b", (60, 60, 60)), ("trainB/z", (200, 200, 200))):
+        Image.fromarray(horse(colour)).save(data / f"{name}.png")
+    settings = Settings(data, masks, tmp_path / "pairs", each=1, kept=0)
+    with pytest.raises(SystemExit, match=r"holds no mask z\.png"):
         main(settings)
-    for name in "ab":
-        Image.fromarray((MASK * 255).astype(np.uint8)).save(tmp_path / "masks" / f"{name}.png")
+    for name in ("A/a", "A/b", "B/z"):
+        Image.fromarray((MASK * 255).astype(np.uint8)).save(masks / f"{name}.png")
     main(settings)
     for name in ("input", "target"):
         files = sorted((tmp_path / "pairs" / name).iterdir())
-        assert [file.name for file in files] == ["a-0.png", "a-1.png"]
+        assert [file.name for file in files] == ["a-0.png", "a-1.png", "a-2.png"]
         assert {load_rgb(file).shape for file in files} == {(256, 256, 3)}
