@@ -1,6 +1,6 @@
-"""Pairs to learn day to night from, once more: what day2night makes of days, without its fringes and with dark skies.
+"""Pairs to learn day to night from, once more: what a first day2night makes of days, without fringes, under dark skies.
 
-    translate run days -m day2night -o painted
+    translate run days -m first.onnx -o painted
     python -m benchmarks.clean_nights --days days --painted painted --nights nights -o pairs
     translate train pix2pix --recipe day2night-clean --data pairs --start-from FIRST --out runs/clean
 
