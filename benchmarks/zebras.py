@@ -1,7 +1,7 @@
 """Pairs to learn zebra to horse from, made of horses: what horse2zebra makes of them, as black and white as zebras are.
 
     python -m benchmarks.zebras --data horse2zebra --masks masks -o pairs
-    translate train pix2pix --recipe zebra2horse-pairs --data pairs --start-from FIRST --out runs/pairs
+    translate train pix2pix --recipe zebra2horse-pairs --data pairs --start-from ba.safetensors --out runs/pairs
 
 Unpaired methods alone do not learn it: what would let stripes go, a weak contrast or cycle, lets everything else go,
 too. In a pair, what is below the stripes is known. Zebras have no colours of their own, horses have many, so that only
