@@ -9,13 +9,12 @@ from torch import Tensor, nn
 from models.layers import Generator
 from models.receptive import conv, enlarge, receptive_radius
 
-
 FLAT = 2 * 2 / 255
 """Difference in 3 x 3 pixels, of a range of 2, from which on they are as uneven as any: two levels of 255."""
 
 
 def unevenness(image: Tensor) -> Tensor:
-    """How far 3 x 3 pixels are from one colour: [B, C, H, W] in [-1, 1] -> [B, 1, H, W], 0 where they are not at all."""
+    """How far 3 x 3 pixels are from one colour: [B, C, H, W] in [-1, 1] -> [B, 1, H, W], from 0 to 1."""
     highest, lowest = F.max_pool2d(image, 3, 1, 1), -F.max_pool2d(-image, 3, 1, 1)
     return ((highest - lowest).amax(1, keepdim=True) / FLAT).clamp(0, 1)
 
@@ -35,7 +34,7 @@ class CompactGenerator(Generator):
     convolutions (3 x 3, twice as many channels, PReLU) among the pixels of the result add what crosses the squares.
     That is nothing at first.
 
-    `keep_flat`, ours: nothing is added where the input is flat, that is where 3 x 3 pixels are one colour, and half of it
+    `keep_flat`, ours: nothing is added where the input is flat, that is where 3 x 3 pixels are one colour, and half
     where they are apart by one level of 255 at most: paint and signs stay the colour that they are, to the bit.
 
     Shapes: [B, C, H, W] -> [B, C, scale * H, scale * W], any size. No normalization. Radius: convs + 2 (x4: convs + 3
@@ -83,7 +82,7 @@ class CompactGenerator(Generator):
         return enlarged + added
 
     def begin_with(self, other: nn.Module) -> bool:
-        """Take the weights of a network that is the same but for its base, `keep_flat`, `refine` and fewer `convs`; whether it is.
+        """Take the weights of a network that differs by base, `keep_flat`, `refine` and fewer `convs` only; whether it does.
 
         Convolutions that it lacks come last, and hand on what they get (Net2DeeperNet, Chen, Goodfellow & Shlens 2016):
         the result is that of `other`, until both learn. What another base changes is left to learn.
