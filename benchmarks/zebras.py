@@ -7,7 +7,8 @@ Unpaired methods alone do not learn it: what would let stripes go, a weak contra
 too. In a pair, what is below the stripes is known. Zebras have no colours of their own, horses have many, so that only
 brown ones are taken: of all of them a network would learn the mean, which is grey. Of three pairs one is painted in
 a small picture and enlarged, with the fine detail of the large one, since stripes of zebras near by are wide; and one
-wears the hide of a real zebra, since no painted one is as crisp.
+wears the hide of a real zebra, since no painted one is as crisp. Half of them are also made smaller, since heads and
+legs of zebras far away keep their stripes else.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Settings:
     models: tuple[str, ...] = ("horse2zebra",)
     """What paints zebras: names or files; several paint more kinds of stripes."""
     each: int = 2
-    """Pairs of each of the three kinds for a horse."""
+    """Pairs of each of the three kinds for a horse, before half of them are made smaller, too."""
     kept: int = 50
     """Pictures of either kind that are left out, as `--validation` leaves them out of training."""
     seed: int = 0
@@ -163,6 +164,26 @@ def pairs(
         yield result[rows, columns], horse[rows, columns]
 
 
+def resized(pair: Pair) -> Pair:
+    """Both squares, with sides of `SIDE`."""
+    zebra, horse = (
+        np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for picture in pair
+    )
+    return zebra, horse
+
+
+def smaller(pair: Pair, random: np.random.Generator) -> Pair:
+    """Both squares, [`SIDE`, `SIDE`, 3], shrunk to 0.4 to 0.75 of that, in mirrored surroundings."""
+    side = int(random.integers(int(0.4 * SIDE), int(0.75 * SIDE)))
+    top, left = (int(start) for start in random.integers(0, SIDE - side + 1, 2))
+    around = ((top, SIDE - side - top), (left, SIDE - side - left), (0, 0))
+    zebra, horse = (
+        np.pad(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), around, mode="symmetric")
+        for picture in pair
+    )
+    return zebra, horse
+
+
 def load(pictures: Path, masks: Path, kept: int) -> Iterator[tuple[str, Shown]]:
     """Names, animals with a shorter side of `SIDE`, and their masks.
 
@@ -193,11 +214,10 @@ def main(settings: Settings) -> None:
     for stem, animal in track(horses, "making zebras", console=Console(stderr=True), transient=True):
         if redness(*animal) < BROWN:
             continue
-        made = (pair for _ in range(settings.each) for pair in pairs(animal, paint, zebras, random))
-        for number, pair in enumerate(made):
-            for name, cutting in zip(("input", "target"), pair, strict=True):
-                whole = Image.fromarray(cutting).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-                whole.save(settings.out / name / f"{stem}-{number}.png")
+        made = [resized(pair) for _ in range(settings.each) for pair in pairs(animal, paint, zebras, random)]
+        for number, pair in enumerate([*made, *(smaller(pair, random) for pair in made[::2])]):
+            for name, picture in zip(("input", "target"), pair, strict=True):
+                Image.fromarray(picture).save(settings.out / name / f"{stem}-{number}.png")
 
 
 if __name__ == "__main__":

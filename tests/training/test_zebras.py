@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.zebras import Settings, bleached, dressed, main, painted_small, pairs, redness, square
+from benchmarks.zebras import Settings, bleached, dressed, main, painted_small, pairs, redness, smaller, square
 from translate.training.pixels import load_rgb
 
 BROWN, MEADOW = (150, 90, 50), (70, 130, 60)
@@ -92,6 +92,18 @@ def test_pairs_are_alike_where_no_horse_is() -> None:
     assert np.mean(same) > 0.2
 
 
+def test_smaller_ones_are_whole_and_alike() -> None:
+    target = np.zeros((256, 256, 3), np.uint8)
+    target[64:192, 64:192] = 255
+    for seed in range(8):
+        zebra, small = smaller((255 - target, target), np.random.default_rng(seed))
+        assert small.shape == (256, 256, 3)
+        assert np.abs(zebra.astype(int) + small - 255).max() <= 1
+        found, _ = cv2.connectedComponents((small[:, :, 0] > 127).astype(np.uint8))
+        assert found - 1 >= 1  # the square, and perhaps its mirror images
+        assert 0.1 < (small > 127).mean() < 0.45
+
+
 def test_brown_horses_only(tmp_path: Path) -> None:
     data, masks = tmp_path / "data", tmp_path / "masks"
     for name in ("trainA", "trainB"):
@@ -107,5 +119,5 @@ def test_brown_horses_only(tmp_path: Path) -> None:
     main(settings)
     for name in ("input", "target"):
         files = sorted((tmp_path / "pairs" / name).iterdir())
-        assert [file.name for file in files] == ["a-0.png", "a-1.png", "a-2.png"]
+        assert [file.name for file in files] == [f"a-{number}.png" for number in range(5)]
         assert {load_rgb(file).shape for file in files} == {(256, 256, 3)}
