@@ -130,7 +130,7 @@ def main(settings: Settings) -> None:
 
     distance = f"distance ({network.title})" if network else "distance"
     table = Table("pictures", "by", "PSNR, dB", "over bicubic", "SSIM", distance, "seconds", title="RGB, mean")
-    shown: list[dict[str, Pixels]] = []
+    shown: dict[str, dict[str, Pixels]] = {}
     for title, pictures in pile(settings).items():
         scores: dict[str, list[tuple[float, ...]]] = {name: [] for name in methods}
         for name, low, high in pictures:
@@ -141,9 +141,10 @@ def main(settings: Settings) -> None:
                 seconds = time.perf_counter() - start
                 near = float("nan") if network is None else perceptual(network, row[method], high)
                 scores[method].append((psnr(row[method], high), ssim(row[method], high), near, seconds))
-            if name in settings.show or (not settings.show and len(shown) < 6):
+            wanted = name in settings.show if settings.show else len(shown) < 6
+            if wanted and name not in shown:  # as it is shrunk first, without damage
                 columns = ("input", "bicubic", *list(methods)[3:])
-                shown.append({key: row[key] for key in columns} | {"original": high})
+                shown[name] = {key: row[key] for key in columns} | {"original": high}
         means = {name: np.mean(values, axis=0) for name, values in scores.items()}
         for method, (fidelity, alike, near, seconds) in means.items():
             over = fidelity - means["bicubic"][0]
@@ -153,7 +154,7 @@ def main(settings: Settings) -> None:
             )
     Console(width=140).print(table)
     if settings.sheet:
-        write_sheet(settings.sheet, shown)
+        write_sheet(settings.sheet, [*shown.values()])
 
 
 def perceptual(network: FeatureNetwork, result: Pixels, target: Pixels) -> float:
