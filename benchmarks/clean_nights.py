@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from tyro.conf import arg
 
 from benchmarks.nights import sky
+from benchmarks.pairs import days_and_nights, write_pair
 from translate.training.layout import list_pictures
 from translate.training.pixels import Pixels, load_rgb
 
@@ -108,23 +108,19 @@ def sky_colours(nights: list[Path]) -> list[tuple[Floats, Floats]]:
 def main(settings: Settings) -> None:
     """Write the pairs: two squares as high as the picture of each."""
     random = np.random.default_rng(settings.seed)
-    for name in ("input", "target"):
-        (settings.out / name).mkdir(parents=True, exist_ok=True)
-    days, painted = ({file.stem: file for file in list_pictures(place)} for place in (settings.days, settings.painted))
-    if missing := sorted(days.keys() - painted.keys()):
-        raise SystemExit(f"{settings.painted} holds no night of {missing[0]}: translate all of {settings.days} first.")
+    found = days_and_nights(settings.days, settings.painted)
     colours = sky_colours(list_pictures(settings.nights))
     if not colours:
         raise SystemExit(f"{settings.nights} holds no photograph with a dark sky.")
-    for name, file in track(list(days.items()), "cleaning nights", console=Console(stderr=True), transient=True):
-        day, night = load_rgb(file), load_rgb(painted[name])
+    for file, painted in track(found, "cleaning nights", console=Console(stderr=True), transient=True):
+        day, night = load_rgb(file), load_rgb(painted)
         high, low = colours[int(random.integers(len(colours)))]
         clean = with_sky(day, like_the_day(day, night), with_leaves(day, sky(day)), high, low)
         height, width = day.shape[:2]
         for number in range(2):
             left = int(random.integers(max(width - height, 0) + 1))
-            for kind, picture in (("input", day), ("target", clean)):
-                Image.fromarray(picture[:, left : left + height]).save(settings.out / kind / f"{name}-{number}.png")
+            day_part, night_part = (picture[:, left : left + height] for picture in (day, clean))
+            write_pair(settings.out, f"{file.stem}-{number}", day_part, night_part)
 
 
 if __name__ == "__main__":

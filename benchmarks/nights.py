@@ -20,13 +20,12 @@ import cv2
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from tyro.conf import arg
 
+from benchmarks.pairs import days_and_nights, write_pair
 from translate.training.degrade import jpeg
-from translate.training.layout import list_pictures
 from translate.training.pixels import Pixels, load_rgb
 
 Floats = NDArray[np.float32]
@@ -86,18 +85,12 @@ def blackened(night: Pixels, where: Floats, random: np.random.Generator, *, dark
 def main(settings: Settings) -> None:
     """Write the pairs."""
     random = np.random.default_rng(settings.seed)
-    for name in ("input", "target"):
-        (settings.out / name).mkdir(parents=True, exist_ok=True)
-    days, nights = ({file.stem: file for file in list_pictures(place)} for place in (settings.days, settings.nights))
-    if missing := sorted(days.keys() - nights.keys()):
-        raise SystemExit(f"{settings.nights} holds no night of {missing[0]}: translate all of {settings.days} first.")
-    for file in track(list(days.values()), "making nights", console=Console(stderr=True), transient=True):
-        day, night = load_rgb(file), load_rgb(nights[file.stem])
+    found = days_and_nights(settings.days, settings.nights)
+    for file, painted in track(found, "making nights", console=Console(stderr=True), transient=True):
+        day, night = load_rgb(file), load_rgb(painted)
         where = sky(day)
         for number, dark in enumerate((False, True)):
-            name = f"{file.stem}-{number}.png"
-            Image.fromarray(blackened(night, where, random, dark=dark)).save(settings.out / "input" / name)
-            Image.fromarray(day).save(settings.out / "target" / name)
+            write_pair(settings.out, f"{file.stem}-{number}", blackened(night, where, random, dark=dark), day)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,11 @@ from rich.console import Console
 from rich.progress import track
 from tyro.conf import arg
 
+from benchmarks.enlarging import LUMA, enlarge
+from benchmarks.pairs import write_pair
 from translate.inference.translator import Translator
 from translate.training.layout import hold_out, list_pictures
+from translate.training.loading import square as whole
 from translate.training.pixels import Pixels
 
 Floats = NDArray[np.float32]
@@ -40,7 +43,6 @@ SIDE = 256
 """Of the squares that are written, and of the shorter side of what zebras are painted in."""
 BROWN, LARGE = 22, 0.03
 """Mean red less mean blue of a horse, of 255, and its share of the picture, from which on it is taken."""
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,10 @@ def painted_small(horse: Pixels, mask: Floats, paint: Paint, share: float, fine:
     """A zebra painted at `share` of the size, [H, W, 3], with `fine` of the luma that this loses."""
     width, height = (max(round(side * share / 4) * 4, 64) for side in horse.shape[1::-1])
     small = cv2.resize(horse, (width, height), interpolation=cv2.INTER_AREA)
-
-    def enlarged(picture: Pixels) -> Floats:
-        grown = cv2.resize(picture.astype(np.float32), horse.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-        return np.asarray(grown, np.float32)
-
-    lost = (horse - enlarged(small)) @ LUMA
-    zebra = enlarged(paint(small)) + fine * lost[..., None]
-    return np.asarray(horse + (zebra - horse) * mask[..., None], np.float32)
+    large = horse.astype(np.float32)
+    lost = (large - enlarge(small.astype(np.float32), large)) @ LUMA
+    zebra = enlarge(paint(small).astype(np.float32), large) + fine * lost[..., None]
+    return large + (zebra - large) * mask[..., None]
 
 
 def bleached(zebra: Floats, mask: Floats, random: np.random.Generator) -> Pixels:
@@ -164,14 +162,6 @@ def pairs(
         yield result[rows, columns], horse[rows, columns]
 
 
-def resized(pair: Pair) -> Pair:
-    """Both squares, with sides of `SIDE`."""
-    zebra, horse = (
-        np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for picture in pair
-    )
-    return zebra, horse
-
-
 def smaller(pair: Pair, random: np.random.Generator) -> Pair:
     """Both squares, [`SIDE`, `SIDE`, 3], shrunk to 0.4 to 0.75 of that, in mirrored surroundings."""
     side = int(random.integers(int(0.4 * SIDE), int(0.75 * SIDE)))
@@ -207,17 +197,14 @@ def main(settings: Settings) -> None:
     """Write the pairs."""
     random = np.random.default_rng(settings.seed)
     paint = [Translator.open(model, device="cpu") for model in settings.models]
-    for name in ("input", "target"):
-        (settings.out / name).mkdir(parents=True, exist_ok=True)
     zebras = [animal for _, animal in load(settings.data / "trainB", settings.masks / "B", settings.kept)]
-    horses = list(load(settings.data / "trainA", settings.masks / "A", settings.kept))
+    all_horses = load(settings.data / "trainA", settings.masks / "A", settings.kept)
+    horses = [(stem, animal) for stem, animal in all_horses if redness(*animal) >= BROWN]
     for stem, animal in track(horses, "making zebras", console=Console(stderr=True), transient=True):
-        if redness(*animal) < BROWN:
-            continue
-        made = [resized(pair) for _ in range(settings.each) for pair in pairs(animal, paint, zebras, random)]
+        found = (pair for _ in range(settings.each) for pair in pairs(animal, paint, zebras, random))
+        made = [(whole(zebra, SIDE), whole(horse, SIDE)) for zebra, horse in found]
         for number, pair in enumerate([*made, *(smaller(pair, random) for pair in made[::2])]):
-            for name, picture in zip(("input", "target"), pair, strict=True):
-                Image.fromarray(picture).save(settings.out / name / f"{stem}-{number}.png")
+            write_pair(settings.out, f"{stem}-{number}", *pair)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class CompactGenerator(Generator):
         return enlarged + added
 
     def begin_with(self, other: nn.Module) -> bool:
-        """Take the weights of a network that differs by base, `keep_flat`, `refine` and `convs` only; whether it does.
+        """Take the weights of one that is like it but for base, `keep_flat`, `refine` and fewer `convs`; whether it is.
 
         Convolutions that it lacks come last, and hand on what they get (Net2DeeperNet, Chen, Goodfellow & Shlens 2016):
         the result is that of `other`, until both learn. What another base changes is left to learn.
