@@ -1,13 +1,13 @@
-"""Pairs to learn night to day from, made of days: what day2night makes of them, with skies as black as those of nights.
+"""Pairs to learn night to day from, made of days: what day2night makes of them, under skies of nights and dusks.
 
     translate run days -m day2night -o nights
     python -m benchmarks.nights --days days --nights nights -o pairs
     translate train pix2pix --recipe night2day-small --data pairs --out runs/pairs
 
 Unpaired methods alone do not learn it: a black sky holds nothing that they could keep or tell apart. From pairs a
-network learns what a day is made of, and unpaired real nights (the recipe night2day-real) do the rest. day2night leaves
-some light in a sky, which real nights do not, so most of it is taken away here. Each day becomes two pairs, one of them
-darker, with another tint.
+network learns what a day is made of, and unpaired real nights (the recipe night2day-real) do the rest. Skies are made
+anew here: mostly black, as those of real nights, and blue in some, as half an hour after sunset, which few of the real
+nights show. Each day becomes two pairs, one of them darker, with another tint.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from translate.training.pixels import Pixels, load_rgb
 Floats = NDArray[np.float32]
 LIGHT, ROUGH, HORIZON = 135, 9, 0.62
 """A sky is lighter than this luma, smoother than this, and above this part of the height."""
+DUSKS = 0.3
+"""Share of the skies that are blue."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,16 @@ def sky(day: Pixels) -> Floats:
     return np.asarray(cv2.GaussianBlur(found, (0, 0), 2), np.float32)
 
 
-def blackened(night: Pixels, where: Floats, random: np.random.Generator, *, dark: bool) -> Pixels:
-    """A night, [H, W, 3], whose sky (`where`, from 0 to 1) is made black, or nearly, with noise, saved as JPEG.
+def dusk(height: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Colours of a sky after sunset, [H, 1, 3] from 0 to 1: blue above, lighter and warmer below."""
+    above = random.uniform(0.08, 0.42) * random.uniform([0.15, 0.35, 0.99], [0.75, 0.85, 1])
+    below = above + random.uniform(0, 0.35) * random.uniform([0.5, 0.4, 0.1], [1.2, 0.9, 0.6])
+    share = np.linspace(0, 1 / HORIZON, height).clip(0, 1)[:, None, None] ** random.uniform(0.7, 2.5)
+    return np.asarray(above + (below - above) * share)
+
+
+def with_dark_sky(night: Pixels, where: Floats, random: np.random.Generator, *, dark: bool) -> Pixels:
+    """A night, [H, W, 3], whose sky (`where`, from 0 to 1) is made black or dusky, with noise, saved as JPEG.
 
     Args:
         dark: also darken and tint all of it.
@@ -73,8 +83,10 @@ def blackened(night: Pixels, where: Floats, random: np.random.Generator, *, dark
         light = light ** random.uniform(1.1, 2.0) * [random.uniform(0.95, 1.2), 1, random.uniform(0.75, 1.05)]
     share = where[..., None] * random.uniform(0.4 if dark else 0.0, 1.0)
     glow = 1 + random.uniform(0, 1.5) * np.linspace(0, 1, len(night))[:, None, None]  # more of it above the town
-    black = random.uniform(0, 0.06) * glow * [random.uniform(0.9, 1.3), 1, random.uniform(0.8, 1.3)]
-    light = light * (1 - share) + black * share
+    colour = random.uniform(0, 0.06) * glow * [random.uniform(0.9, 1.3), 1, random.uniform(0.8, 1.3)]
+    if random.random() < DUSKS:
+        share, colour = where[..., None], dusk(len(night), random)
+    light = light * (1 - share) + colour * share
     height, width = night.shape[:2]
     grain = int(random.integers(2, 7))  # as coarse as what JPEG leaves of a sensor's noise
     noise = random.normal(0, random.uniform(0, 0.012), (height // grain + 1, width // grain + 1, 3)).astype(np.float32)
@@ -90,7 +102,7 @@ def main(settings: Settings) -> None:
         day, night = load_rgb(file), load_rgb(painted)
         where = sky(day)
         for number, dark in enumerate((False, True)):
-            write_pair(settings.out, f"{file.stem}-{number}", blackened(night, where, random, dark=dark), day)
+            write_pair(settings.out, f"{file.stem}-{number}", with_dark_sky(night, where, random, dark=dark), day)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.nights import Settings, blackened, main, sky
+from benchmarks.nights import DUSKS, Settings, dusk, main, sky, with_dark_sky
 
 
 def street() -> np.ndarray:
@@ -28,17 +28,30 @@ def test_a_sky_hangs_together_with_the_upper_edge() -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_only_the_sky_is_blackened(dark: bool) -> None:
+def test_only_the_sky_is_with_dark_sky(dark: bool) -> None:
     night = np.full((96, 128, 3), 60, np.uint8)
     where = sky(street())
-    made = [blackened(night, where, np.random.default_rng(seed), dark=dark).astype(int) for seed in range(20)]
+    made = [with_dark_sky(night, where, np.random.default_rng(seed), dark=dark).astype(int) for seed in range(60)]
     above, below = (np.array([one[rows].mean() for one in made]) for rows in (slice(0, 30), slice(50, None)))
     assert above.min() < 20
     if dark:
         assert below.max() < 60
     else:
-        assert np.allclose(below, 60, atol=1.5)
-        assert (above < 60).all()
+        assert np.allclose(below, 60, atol=3)
+    blue = np.array([(one[:30, :, 2] - one[:30, :, 0]).mean() for one in made])
+    assert DUSKS / 2 < (blue > 16).mean() < DUSKS * 2
+    assert (above[blue < 10] < 60).all()
+
+
+def test_a_dusk_is_blue_above_and_warmer_below() -> None:
+    for seed in range(20):
+        sky = dusk(90, np.random.default_rng(seed))
+        assert sky.shape == (90, 1, 3)
+        assert sky.min() >= 0
+        assert sky.max() < 0.9
+        assert sky[0, 0, 2] > sky[0, 0, 0]
+        assert (np.diff(sky.mean(axis=(1, 2))) >= 0).all()
+        assert sky[-1, 0, 0] - sky[0, 0, 0] >= (sky[-1, 0, 2] - sky[0, 0, 2]) * 0.8
 
 
 def test_each_day_becomes_two_pairs(tmp_path: Path) -> None:
