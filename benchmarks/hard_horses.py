@@ -74,7 +74,7 @@ def behind(own: Floats, others: list[Path], random: np.random.Generator) -> Floa
     if drawn < ELSEWHERE:
         picture = load_rgb(others[int(random.integers(len(others)))]).astype(np.float32) / 255
         share = random.uniform(0.4, 1) * min(picture.shape[0] / height, picture.shape[1] / width)
-        rows, columns = max(int(height * share), 8), max(int(width * share), 8)
+        rows, columns = max(int(height * share), 1), max(int(width * share), 1)
         top, left = random.integers(picture.shape[0] - rows + 1), random.integers(picture.shape[1] - columns + 1)
         part = np.ascontiguousarray(picture[top : top + rows, left : left + columns])
         return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA))
