@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,10 +15,15 @@ START = "import sys; from translate.cli import main; raise SystemExit(main(['app
 
 
 @contextmanager
-def started(*options: str) -> Iterator[tuple[str, int]]:
-    """`translate app` with these options: its address and its process."""
+def started(*options: str, models: Path | None = None) -> Iterator[tuple[str, int]]:
+    """`translate app` with these options: its address and its process.
+
+    Args:
+        models: folder of the user's own models; as on this machine if not given.
+    """
     command = [sys.executable, "-c", START, *options]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
+    environment = os.environ | ({"TRANSLATE_MODELS": str(models)} if models else {})
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr
             said = next((line for line in server.stderr if "The page is at" in line), "")
