@@ -5,10 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page, sync_playwright
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find_chromium() -> str | None:
+    """Its path, if it is installed."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 @contextmanager
@@ -18,7 +25,9 @@ def browser_page(width: int, height: int) -> Iterator[Page]:
     Raises:
         SystemExit: there is none.
     """
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    from playwright.sync_api import sync_playwright
+
+    program = find_chromium()
     if program is None:
         raise SystemExit("this needs Chromium: apt-get install chromium")
     with sync_playwright() as api:

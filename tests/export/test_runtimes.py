@@ -16,6 +16,7 @@ import openvino
 import pytest
 from forms import FORMS, check_equal, make_form, read_form
 
+from benchmarks.browser import find_chromium
 from export.precision import openvino_core
 from export.trial import run_onnx
 
@@ -84,7 +85,7 @@ def page(files: Path) -> Iterator[Page]:
     if not (WEB / SCRIPT).is_file():
         pytest.skip("onnxruntime-web is not in node_modules: make browser")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = find_chromium()
     if program is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
     for name in (SCRIPT, "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -43,15 +44,16 @@ def test_backgrounds_are_other_pictures_walls_or_its_own(planks: Path) -> None:
     assert elsewhere + unchanged < 60
 
 
-def test_what_is_around_is_the_same_in_both(planks: Path) -> None:
+def test_what_is_around_is_the_same_in_both(planks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.hard_horses.square", lambda *_: (slice(None), slice(None)))
+    animal, around = cv2.erode(MASK, np.ones((9, 9))) > 0, cv2.dilate(MASK, np.ones((9, 9))) == 0
     horses, zebras = [], []
     for seed in range(30):
         source, target = harder((HORSE, MASK), ZEBRA, [planks / "planks.png"], np.random.default_rng(seed))
-        assert source.shape == target.shape
-        different = np.abs(source.astype(int) - target).max(axis=2) > 2
-        assert 0.1 < different.mean() < 1 or source.shape[0] < 60
-        horses.append(source[different].mean())
-        zebras.append(target[different].mean())
+        assert np.array_equal(source[around], target[around])
+        assert (source[animal].mean(axis=1) < target[animal].mean(axis=1)).all()
+        horses.append(source[animal].mean())
+        zebras.append(target[animal].mean())
     assert min(horses) < 50  # in the dark
     assert min(zebras) > 100  # where zebras are still seen
 

@@ -60,6 +60,15 @@ def test_what_is_painted_becomes_black_and_white() -> None:
     assert np.median(colours) < 0.45 * colourful(zebra[40:80, 60:100])
 
 
+def test_most_of_the_horses_colour_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.zebras.BLUE_BLACK", (0, 0))
+    monkeypatch.setattr("benchmarks.zebras.BLUE_WHITE", (0, 0))
+    zebra = paint(horse()).astype(np.float32)
+    for seed in range(40):
+        made = bleached(zebra, MASK, np.random.default_rng(seed))
+        assert colourful(made[40:80, 60:100]) < 0.62 * colourful(zebra[40:80, 60:100])
+
+
 def test_black_and_white_can_be_blue_or_yellow() -> None:
     zebra = paint(horse()).astype(np.float32)
     blue = []
@@ -131,7 +140,8 @@ def test_brown_horses_only(tmp_path: Path) -> None:
     for name, colour in (("trainA/a", BROWN), ("trainA/b", (60, 60, 60)), ("trainB/z", (200, 200, 200))):
         Image.fromarray(horse(colour)).save(data / f"{name}.png")
     settings = Settings(data, masks, tmp_path / "pairs", each=1, kept=0)
-    with pytest.raises(DataError, match="no pictures in"):
+    Image.fromarray((MASK * 255).astype(np.uint8)).save(masks / "B" / "other.png")
+    with pytest.raises(DataError, match=r"no mask for \S*z\.png"):
         main(settings)
     for name in ("A/a", "A/b", "B/z"):
         Image.fromarray((MASK * 255).astype(np.uint8)).save(masks / f"{name}.png")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 from web_pictures import make_picture
 
+from benchmarks.browser import find_chromium
 from translate.batch import run
 from translate.config import RunConfig
 
@@ -28,7 +28,7 @@ WAIT = 120_000
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = find_chromium()
     if program is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
     with api.sync_playwright() as started:
@@ -106,8 +106,9 @@ def test_the_download_is_what_the_command_line_writes(page: Page, here: None, tm
     choose(page, "Model", "twice")
     give(page, source)
     assert "twice on " in translated(page)
+    page.wait_for_function("[...document.querySelectorAll('#slider img')].every(image => image.naturalWidth)")
     before, after = page.locator("#slider img").all()
-    assert before.evaluate("image => image.naturalWidth") == after.evaluate("image => image.naturalWidth") > 0
+    assert before.evaluate("image => image.naturalWidth") == after.evaluate("image => image.naturalWidth")
     behind = after.evaluate("image => getComputedStyle(image).backgroundImage")
     assert ("conic-gradient" in behind) == (name == "sprite.png")
     handle = page.locator("#slider [data-testid=slider]")

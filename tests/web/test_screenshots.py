@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from benchmarks import screenshots
+from benchmarks.browser import find_chromium
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.skipif(
-    not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    reason="no Chromium is installed: apt-get install chromium",
-)
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed: apt-get install chromium")
 def test_the_page_is_photographed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     monkeypatch.setattr(screenshots, "OUT", tmp_path / "page.png")
