@@ -1,5 +1,6 @@
 """Recipes: every value has an origin, and what makes no sense is refused with the nearest that does."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,8 @@ def test_the_recipes_are_there_with_their_sources() -> None:
     folder = Path(__file__).parents[2] / "translate" / "recipes"
     for recipe in folder.glob("*.toml"):
         assert " et al. " in recipe.read_text(encoding="utf-8").partition("method")[0], recipe.name
+
+
+def test_no_recipe_says_whose_pictures_are_trained_on() -> None:
+    for recipe in (Path(__file__).parents[2] / "translate" / "recipes").glob("*.toml"):
+        assert not {"training_data", "license", "data"} & set(tomllib.loads(recipe.read_text(encoding="utf-8")))
