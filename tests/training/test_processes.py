@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from training_states import differences, leaves
 
 from models.checkpoint import save_checkpoint
 from models.errors import ConfigError, DeviceError, TrainingError
@@ -145,31 +146,6 @@ def precise(configs: list[TrainingConfig]) -> None:
 
 def load(path: Path) -> Any:
     return torch.load(path, weights_only=True)
-
-
-def leaves(state: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(state, dict):
-        for key, value in state.items():
-            yield from leaves(value, f"{where}.{key}")
-    elif isinstance(state, list):
-        for index, value in enumerate(state):
-            yield from leaves(value, f"{where}[{index}]")
-    else:
-        yield where, state
-
-
-def differences(one: Any, other: Any, tolerance: float) -> list[str]:
-    a, b = dict(leaves(one)), dict(leaves(other))
-    assert a.keys() == b.keys()
-    return [
-        where
-        for where, value in a.items()
-        if not (
-            bool((value.double() - b[where].double()).abs().max() <= tolerance)
-            if isinstance(value, torch.Tensor)
-            else value == b[where]
-        )
-    ]
 
 
 GAME: dict[str, Any] = {"label_flips": 0.3, "instance_noise": 0.3, "clip_norm": 0.01, "spectral_norm": True, "pool": 3}

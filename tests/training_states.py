@@ -1,0 +1,33 @@
+"""Comparing what checkpoints hold: nested dictionaries and lists of tensors and plain values."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+
+def leaves(state: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value that is neither, and where it is."""
+    if isinstance(state, dict):
+        for key, value in state.items():
+            yield from leaves(value, f"{where}.{key}")
+    elif isinstance(state, list):
+        for index, value in enumerate(state):
+            yield from leaves(value, f"{where}[{index}]")
+    else:
+        yield where, state
+
+
+def differences(one: Any, other: Any, tolerance: float) -> list[str]:
+    """Where two, of the same structure, differ; tensors by more than `tolerance` somewhere."""
+    a, b = dict(leaves(one)), dict(leaves(other))
+    assert a.keys() == b.keys()
+    return [
+        where
+        for where, value in a.items()
+        if not (
+            value.shape == b[where].shape and bool(((value.double() - b[where].double()).abs() <= tolerance).all())
+            if isinstance(value, torch.Tensor)
+            else value == b[where]
+        )
+    ]
