@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -19,8 +19,8 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def browser_page(width: int, height: int) -> Iterator[Page]:
-    """An empty page in Chromium.
+def chromium() -> Iterator[Browser]:
+    """Chromium, started.
 
     Raises:
         SystemExit: there is none.
@@ -31,6 +31,14 @@ def browser_page(width: int, height: int) -> Iterator[Page]:
     if program is None:
         raise SystemExit("this needs Chromium: apt-get install chromium")
     with sync_playwright() as api:
+        # As root Chromium runs only without its sandbox; the page that it shows is ours.
         browser = api.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser.new_page(viewport={"width": width, "height": height})
+        yield browser
         browser.close()
+
+
+@contextmanager
+def browser_page(width: int, height: int) -> Iterator[Page]:
+    """An empty page in `chromium`."""
+    with chromium() as browser:
+        yield browser.new_page(viewport={"width": width, "height": height})

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import cv2
@@ -28,8 +29,7 @@ INDEXED = RGB.quantize(16)
 
 def encodings() -> Iterator[tuple[str, str, str, bytes]]:
     """Kind, extension, Pillow's name of the format (empty where it must be refused) and content of each."""
-    for makers in (_pngs, _jpegs, _tiffs, _others):
-        yield from makers()
+    return chain(_pngs(), _jpegs(), _tiffs(), _others())
 
 
 def saved(image: Image.Image, form: str, **options: Any) -> bytes:
@@ -89,7 +89,7 @@ def _pngs() -> Iterator[tuple[str, str, str, bytes]]:
 
 def _jpegs() -> Iterator[tuple[str, str, str, bytes]]:
     yield "JPEG grey", "jpg", "JPEG", saved(GREY, "JPEG", quality=95)
-    yield "JPEG RGB 4:4:4".replace(":", ""), "jpg", "JPEG", saved(RGB, "JPEG", subsampling=0, quality=95)
+    yield "JPEG RGB 444", "jpg", "JPEG", saved(RGB, "JPEG", subsampling=0, quality=95)
     yield "JPEG RGB 420", "jpg", "JPEG", saved(RGB, "JPEG", subsampling=2, quality=95)
     yield "JPEG progressive", "jpg", "JPEG", saved(RGB, "JPEG", progressive=True, quality=95)
     cmyk = saved(RGB.convert("CMYK"), "JPEG", quality=95)
@@ -122,11 +122,8 @@ def _tiffs() -> Iterator[tuple[str, str, str, bytes]]:
         big += struct.pack(">HHIHH", tag, 3, 1, value, 0)
     big = (big + bytes(4)).ljust(110, b"\0") + DEEP[:4, :4, 0].astype(">u2").tobytes()
     yield "TIFF grey 16 bit, big-endian", "tif", "TIFF", big
-    for image, word in (
-        *((Image.fromarray(DEEP[..., 0].astype(np.float32)), "floating point"),),
-        *((Image.fromarray(DEEP[..., 0].astype(np.int32)), "32 bit"),),
-    ):
-        yield f"TIFF {word}", "tif", "", saved(image, "TIFF")
+    for kind, word in ((np.float32, "floating point"), (np.int32, "32 bit")):
+        yield f"TIFF {word}", "tif", "", saved(Image.fromarray(DEEP[..., 0].astype(kind)), "TIFF")
 
 
 def _others() -> Iterator[tuple[str, str, str, bytes]]:

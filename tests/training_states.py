@@ -7,11 +7,11 @@ import torch
 
 
 def leaves(state: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value that is neither, and where it is."""
-    if isinstance(state, dict):
+    """Each value within, or empty one of these, and where it is."""
+    if isinstance(state, dict) and state:
         for key, value in state.items():
             yield from leaves(value, f"{where}.{key}")
-    elif isinstance(state, list):
+    elif isinstance(state, list) and state:
         for index, value in enumerate(state):
             yield from leaves(value, f"{where}[{index}]")
     else:
@@ -26,7 +26,8 @@ def differences(one: Any, other: Any, tolerance: float) -> list[str]:
         where
         for where, value in a.items()
         if not (
-            value.shape == b[where].shape and bool(((value.double() - b[where].double()).abs() <= tolerance).all())
+            (value.shape, value.dtype) == (b[where].shape, b[where].dtype)
+            and bool(((value.double() - b[where].double()).abs() <= tolerance).all())
             if isinstance(value, torch.Tensor)
             else value == b[where]
         )

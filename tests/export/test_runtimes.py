@@ -15,8 +15,9 @@ import numpy as np
 import openvino
 import pytest
 from forms import FORMS, check_equal, make_form, read_form
+from skipping import skip_without_chromium
 
-from benchmarks.browser import find_chromium
+from benchmarks.browser import chromium
 from export.precision import openvino_core
 from export.trial import run_onnx
 
@@ -84,10 +85,7 @@ def page(files: Path) -> Iterator[Page]:
     """An empty page of a server on this machine, with onnxruntime-web loaded."""
     if not (WEB / SCRIPT).is_file():
         pytest.skip("onnxruntime-web is not in node_modules: make browser")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
+    skip_without_chromium()
     for name in (SCRIPT, "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"):
         shutil.copy(WEB / name, files / name)
     (files / "index.html").write_text(f'<!doctype html><link rel="icon" href="data:,"><script src="{SCRIPT}"></script>')
@@ -95,14 +93,11 @@ def page(files: Path) -> Iterator[Page]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        with api.sync_playwright() as started:
-            # As root Chromium runs only without its sandbox; the page that it shows is ours.
-            browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        with chromium() as browser:
             shown = browser.new_page()
             shown.set_default_timeout(120_000)
             shown.goto(f"http://127.0.0.1:{server.server_port}/")
             yield shown
-            browser.close()
     finally:
         server.shutdown()
         thread.join()

@@ -10,6 +10,8 @@ from translate.cli import main
 from translate.recipes import list_recipes, load_recipe
 from translate.training.config import CUTConfig, SRGANConfig
 
+OURS = list((Path(__file__).parents[2] / "translate" / "recipes").glob("*.toml"))
+
 
 def test_every_value_has_an_origin(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--recipe", "facades", "--data", "d", "--out", "o", "--batch=2", "--no-flip", "--print-config"]
@@ -76,11 +78,10 @@ def test_values_may_be_whole_numbers_lists_and_paths(tmp_path: Path, monkeypatch
 
 def test_the_recipes_are_there_with_their_sources() -> None:
     assert {"facades", "edges2photo", "day2night", "horse2zebra", "texture-x4", "fastcut"} <= set(list_recipes())
-    folder = Path(__file__).parents[2] / "translate" / "recipes"
-    for recipe in folder.glob("*.toml"):
+    for recipe in OURS:
         assert " et al. " in recipe.read_text(encoding="utf-8").partition("method")[0], recipe.name
 
 
 def test_no_recipe_says_whose_pictures_are_trained_on() -> None:
-    for recipe in (Path(__file__).parents[2] / "translate" / "recipes").glob("*.toml"):
+    for recipe in OURS:
         assert not {"training_data", "license", "data"} & set(tomllib.loads(recipe.read_text(encoding="utf-8")))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from skipping import skip_without_chromium
 from web_pictures import make_picture
 
-from benchmarks.browser import find_chromium
+from benchmarks.browser import chromium
 from translate.batch import run
 from translate.config import RunConfig
 
@@ -27,15 +28,9 @@ WAIT = 120_000
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
-    with api.sync_playwright() as started:
-        # As root Chromium runs only without its sandbox; the page that it shows is ours.
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    skip_without_chromium()
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def visit(browser: Browser, address: str, width: int = 1200) -> Page:
@@ -108,7 +103,7 @@ def test_the_download_is_what_the_command_line_writes(page: Page, here: None, tm
     assert "twice on " in translated(page)
     page.wait_for_function("[...document.querySelectorAll('#slider img')].every(image => image.naturalWidth)")
     before, after = page.locator("#slider img").all()
-    assert before.evaluate("image => image.naturalWidth") == after.evaluate("image => image.naturalWidth")
+    assert before.evaluate("image => image.naturalWidth") == after.evaluate("image => image.naturalWidth") > 0
     behind = after.evaluate("image => getComputedStyle(image).backgroundImage")
     assert ("conic-gradient" in behind) == (name == "sprite.png")
     handle = page.locator("#slider [data-testid=slider]")

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from skipping import skip_without_chromium
 
 from benchmarks import screenshots
-from benchmarks.browser import find_chromium
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed: apt-get install chromium")
 def test_the_page_is_photographed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    skip_without_chromium()
     monkeypatch.setattr(screenshots, "OUT", tmp_path / "page.png")
     monkeypatch.setattr(screenshots, "ROOT", tmp_path)
     screenshots.main()
