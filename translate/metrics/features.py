@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.errors import BadModelFile, DataError
 from models.published.files import read_weights
-from translate.metrics.layouts import EfficientNetLite, InvertedBlock, Stem
+from translate.metrics.layouts import EfficientNetLite, Stem
 from translate.training.losses import full
 
 Triple = tuple[float, float, float]
@@ -32,7 +32,7 @@ class Kind:
     build: str | Callable[[], nn.Module]
     """Its name in torchvision.models, or what builds it; it has `features`, one layer after another."""
     layers: tuple[int, ...]
-    """Of `features`, whose outputs, or what they see inside, a perceptual distance compares."""
+    """Of `features`, whose outputs a perceptual distance compares."""
     family: str = ""
     """The network that its weights come from, where that is another one: it does not judge what it was used for."""
     standard: tuple[Triple, Triple] = IMAGENET
@@ -49,9 +49,8 @@ class Kind:
 
 
 def efficientnet_lite(number: int) -> Kind:
-    """One of the family, looked at after its stem and inside a block of each of the first five stages: between blocks
-    features are linear, and a model that was trained by those is farther off for other networks (docs/tries.md)."""
-    layers = (0, 1, 3, 6, 9, 13) if number else (0, 1, 3, 5, 8, 11)
+    """One of the family, looked at after the last block of each resolution."""
+    layers = (1, 4, 7, 15, 21) if number else (1, 3, 5, 11, 16)
     standard = ((127 / 255,) * 3, (128 / 255,) * 3)
     return Kind(f"EfficientNet-Lite{number}", partial(EfficientNetLite, number), layers, standard=standard)
 
@@ -112,18 +111,13 @@ class FeatureNetwork(nn.Module):
         return features.mean(dim=(2, 3))
 
     def maps(self, images: Tensor, layers: Sequence[int] = ()) -> list[Tensor]:
-        """Outputs of some layers of `features`, those of the kind if not said, at the pictures' own size; of an
-        InvertedBlock what it sees."""
+        """Outputs of some layers of `features`, those of the kind if not said, at the pictures' own size."""
         wanted = layers or self.kind.layers
         values, found = self.standard(images), []
         for place, layer in enumerate(self.features[: wanted[-1] + 1]):
-            if isinstance(layer, InvertedBlock):
-                seen = layer.seen(values)
-                values = layer.narrow(values, seen)
-            else:
-                seen = values = layer(values)
+            values = layer(values)
             if place in wanted:
-                found.append(seen)
+                found.append(values)
         return found
 
     def distance(self, one: Tensor, other: Tensor) -> Tensor:

@@ -62,16 +62,7 @@ class InvertedBlock(nn.Module):
         self.adds = stride == 1 and before == after
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.narrow(features, self.seen(features))
-
-    def seen(self, features: Tensor) -> Tensor:
-        """While it is wide: [B, before * widen, H / stride, W / stride] in [0, 6]."""
-        result: Tensor = self.branch[:-1](features)
-        return result
-
-    def narrow(self, features: Tensor, seen: Tensor) -> Tensor:
-        """The block's result: [B, after, H / stride, W / stride]."""
-        result: Tensor = self.branch[-1](seen)
+        result: Tensor = self.branch(features)
         return features + result if self.adds else result
 
 
