@@ -6,7 +6,7 @@ DIR holds train/ (the textures that `translate train srgan --recipe texture-x4` 
 measured here, shrunk by a box filter, and then reduced to a palette or damaged by JPEG) and, if there, pairs/NAME/32
 and pairs/NAME/128 (the same tile at two sizes, as a game shipped it). --game names a folder of another game's textures,
 which are shrunk by a box filter, too. Numbers are means over pictures: PSNR and SSIM over RGB, 8 bits, no border left
-out; the distance is that of the features of the network that is named, and nothing was trained or chosen by it; seconds
+out; the distance is that of the features of the network that is named, and no shipped model was trained by it; seconds
 are those of one picture.
 """
 
